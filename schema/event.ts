@@ -1,0 +1,34 @@
+import { z } from "zod";
+
+/** Life-cycle events: `dev.leeway.<subject>.<past tense>`. The list grows with the parts that emit them. */
+export const eventTypes = [
+  "dev.leeway.baseline.created",
+  "dev.leeway.drift.detected",
+  "dev.leeway.drift.cleared",
+  "dev.leeway.quality.failed",
+  "dev.leeway.quality.recovered",
+  "dev.leeway.alert.fired",
+  "dev.leeway.alert.resolved",
+  "dev.leeway.retrain.requested",
+  "dev.leeway.retrain.started",
+  "dev.leeway.retrain.completed",
+  "dev.leeway.retrain.failed",
+] as const;
+
+export type EventType = (typeof eventTypes)[number];
+
+/** A CloudEvents 1.0 event in its JSON form. */
+export const cloudEvent = z
+  .object({
+    specversion: z.literal("1.0"),
+    id: z.string(),
+    source: z.string(),
+    type: z.string(),
+    subject: z.string().optional(),
+    time: z.string(),
+    datacontenttype: z.literal("application/json"),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: "CloudEvent" });
+
+export type CloudEvent = z.infer<typeof cloudEvent>;

@@ -1,0 +1,121 @@
+/**
+ * The metrics the service shows, in one table: the registry in `app/` is built from it and the
+ * dashboards in `dashboards/` are written against it, so a renamed metric cannot leave a panel empty.
+ */
+export const metricTable = {
+  leeway_records_total: {
+    kind: "counter",
+    labels: ["model", "outcome"],
+    help: "Scoring records received, by what became of them (stored, duplicate, rejected, sampled_out).",
+  },
+  leeway_labels_total: {
+    kind: "counter",
+    labels: ["model", "outcome"],
+    help: "Ground-truth labels received, by what became of them (stored, duplicate, rejected).",
+  },
+  leeway_type_mismatches_total: {
+    kind: "counter",
+    labels: ["model"],
+    help: "Values that did not fit their column's type and were kept in the overflow column.",
+  },
+  leeway_ingest_duration_seconds: {
+    kind: "histogram",
+    labels: [],
+    help: "Time from the first byte of an ingest request to its acknowledgement.",
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  },
+  leeway_ingest_queue_records: { kind: "gauge", labels: [], help: "Records received and not yet durable." },
+  leeway_ingest_backlog_bytes: {
+    kind: "gauge",
+    labels: [],
+    help: "Bytes that are durable in the journal and not yet in the tables.",
+  },
+  leeway_labels_joined_ratio: {
+    kind: "gauge",
+    labels: ["model"],
+    help: "Share of the last closed window's records whose ground truth has arrived.",
+  },
+  leeway_window_records: {
+    kind: "gauge",
+    labels: ["model", "monitor"],
+    help: "Records in the last closed window.",
+  },
+  leeway_window_end_timestamp_seconds: {
+    kind: "gauge",
+    labels: ["model", "monitor"],
+    help: "End of the last closed window, in seconds since 1970.",
+  },
+  leeway_windows_total: {
+    kind: "counter",
+    labels: ["model", "monitor", "verdict"],
+    help: "Windows checked, by verdict (stable, drifted, too-few, quality, error).",
+  },
+  leeway_check_duration_seconds: {
+    kind: "histogram",
+    labels: [],
+    help: "Time to check one window of one monitor.",
+    buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60],
+  },
+  leeway_drift_statistic: {
+    kind: "gauge",
+    labels: ["model", "version", "monitor", "feature", "statistic"],
+    help: "Value of a drift statistic in the last closed window.",
+  },
+  leeway_drift_threshold: {
+    kind: "gauge",
+    labels: ["model", "version", "monitor", "feature", "statistic"],
+    help: "Value the statistic must pass, at this window's size, to keep to the budget of false alarms.",
+  },
+  leeway_drift_verdict: {
+    kind: "gauge",
+    labels: ["model", "monitor", "feature"],
+    help: "Verdict on a feature in the last closed window: 0 stable, 1 drifted, 2 too few, 3 quality, 4 error.",
+  },
+  leeway_drifted_features: {
+    kind: "gauge",
+    labels: ["model", "monitor"],
+    help: "Features called drifted in the last closed window.",
+  },
+  leeway_quality_failures_total: {
+    kind: "counter",
+    labels: ["model", "check"],
+    help: "Data-quality checks that failed, by check.",
+  },
+  leeway_alerts_firing: { kind: "gauge", labels: ["severity"], help: "Alerts that are firing." },
+  leeway_notifications_total: {
+    kind: "counter",
+    labels: ["channel", "outcome"],
+    help: "Alert notifications, by outcome (delivered, retried, failed).",
+  },
+  leeway_retrain_runs_total: {
+    kind: "counter",
+    labels: ["model", "outcome"],
+    help: "Retraining runs, by status reached (requested, started, completed, failed).",
+  },
+  leeway_deliveries_total: {
+    kind: "counter",
+    labels: ["subscription", "outcome"],
+    help: "Webhook deliveries other than alert notifications, by outcome.",
+  },
+} as const satisfies Readonly<Record<string, MetricDefinition>>;
+
+export interface MetricDefinition {
+  readonly kind: "counter" | "gauge" | "histogram";
+  readonly labels: readonly string[];
+  readonly help: string;
+  readonly buckets?: readonly number[];
+}
+
+type Table = typeof metricTable;
+export type MetricName = keyof Table;
+type Named<K extends MetricDefinition["kind"]> = {
+  [N in MetricName]: Table[N]["kind"] extends K ? N : never;
+}[MetricName];
+export type MetricLabels<N extends MetricName> = Readonly<Record<Table[N]["labels"][number], string>>;
+
+/** Where the parts of the service report what they did. `app/metrics.ts` is the one implementation. */
+export interface Metrics {
+  count<N extends Named<"counter">>(name: N, labels: MetricLabels<N>, by?: number): void;
+  set<N extends Named<"gauge">>(name: N, labels: MetricLabels<N>, value: number): void;
+  observe<N extends Named<"histogram">>(name: N, labels: MetricLabels<N>, value: number): void;
+}

@@ -1,0 +1,159 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from "@duckdb/node-api";
+import { ServiceError } from "../schema/errors.ts";
+import { migrations } from "./migrations.ts";
+
+/** Bound values; a name in the SQL is `$name`. */
+export type Parameters = Readonly<Record<string, DuckDBValue>>;
+
+/** What a unit of work may do inside a transaction. */
+export interface Transaction {
+  run(sql: string, parameters?: Parameters): Promise<number>;
+  all<Row>(sql: string, parameters?: Parameters): Promise<Row[]>;
+}
+
+/**
+ * The one DuckDB file. Reads go to a connection of their own and see committed data only; writes are
+ * taken one after the other, each in a transaction.
+ */
+export class Database {
+  readonly #instance: DuckDBInstance;
+  readonly #reader: DuckDBConnection;
+  readonly #writer: DuckDBConnection;
+  #lastWrite: Promise<unknown> = Promise.resolve();
+
+  private constructor(instance: DuckDBInstance, reader: DuckDBConnection, writer: DuckDBConnection) {
+    this.#instance = instance;
+    this.#reader = reader;
+    this.#writer = writer;
+  }
+
+  /**
+   * Opens (or makes) the file at `path` and brings it to the newest layout.
+   * @throws ServiceError `store-locked`, `store-damaged` or `store-too-new`.
+   */
+  static async open(
+    path: string,
+    options: { readonly memoryLimit?: string; readonly threads?: number } = {},
+  ): Promise<Database> {
+    if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+    const instance = await openInstance(path, {
+      memory_limit: options.memoryLimit ?? "400MB",
+      ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
+    });
+    const reader = await instance.connect();
+    const writer = await instance.connect();
+    const database = new Database(instance, reader, writer);
+    try {
+      for (const connection of [reader, writer]) await connection.run("set timezone = 'UTC'");
+      await migrate(database, path);
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+    return database;
+  }
+
+  /** Rows as plain objects: BIGINT as number where safe, TIMESTAMPTZ as Date, JSON as text, lists as arrays. */
+  async all<Row>(sql: string, parameters: Parameters = {}): Promise<Row[]> {
+    return rows<Row>(this.#reader, sql, parameters);
+  }
+
+  /** Runs `work` alone and commits it whole, or rolls it back and rethrows. */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const turn = this.#lastWrite.then(async () => {
+      await this.#writer.run("begin");
+      try {
+        const result = await work({
+          run: async (sql, parameters = {}) => (await this.#writer.run(sql, { ...parameters })).rowsChanged,
+          all: (sql, parameters = {}) => rows(this.#writer, sql, parameters),
+        });
+        await this.#writer.run("commit");
+        return result;
+      } catch (error) {
+        await this.#writer.run("rollback").catch(() => undefined); // a failed commit has rolled back already
+        throw error;
+      }
+    });
+    this.#lastWrite = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** A further connection, for work that must not hold up the shared reader. The caller closes it. */
+  async connect(): Promise<DuckDBConnection> {
+    const connection = await this.#instance.connect();
+    await connection.run("set timezone = 'UTC'");
+    return connection;
+  }
+
+  /** Waits for the write under way, writes everything into the one file and lets it go. */
+  async close(): Promise<void> {
+    await this.#lastWrite;
+    this.#reader.closeSync();
+    this.#writer.closeSync();
+    this.#instance.closeSync();
+  }
+}
+
+async function openInstance(path: string, options: Record<string, string>): Promise<DuckDBInstance> {
+  try {
+    return await DuckDBInstance.create(path, options);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (/Could not set lock/.test(message)) {
+      const owner = /PID (\d+)/.exec(message)?.[1];
+      throw new ServiceError(
+        "store-locked",
+        `${path} is in use${owner ? ` by process ${owner}` : ""}: one leeway serve owns it; stop that one, or choose another --data-dir`,
+      );
+    }
+    throw new ServiceError(
+      "store-damaged",
+      `${path} cannot be opened: ${message.split("\n")[0]}. Restore it from a backup, or move it away to start anew`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+async function rows<Row>(connection: DuckDBConnection, sql: string, parameters: Parameters): Promise<Row[]> {
+  const result = await connection.runAndReadAll(sql, { ...parameters });
+  return result.getRowObjectsJS().map((row) => plain(row) as Row);
+}
+
+function plain(value: unknown): unknown {
+  if (typeof value === "bigint") {
+    return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+  }
+  if (Array.isArray(value)) return value.map(plain);
+  if (value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype) {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+  }
+  return value;
+}
+
+async function migrate(database: Database, path: string): Promise<void> {
+  await database.transaction(async (tx) => {
+    await tx.run(
+      "create table if not exists migrations (number integer primary key, name varchar not null, applied_at timestamptz not null default now())",
+    );
+    const [applied] = await tx.all<{ newest: number | null }>("select max(number) as newest from migrations");
+    const newest = applied?.newest ?? 0;
+    const known = migrations.at(-1)?.number ?? 0;
+    if (newest > known) {
+      throw new ServiceError(
+        "store-too-new",
+        `${path} was written by a newer Leeway (layout ${newest}, this one knows ${known}): run that version, or a newer one`,
+      );
+    }
+    for (const migration of migrations.filter(({ number }) => number > newest)) {
+      for (const statement of migration.statements) await tx.run(statement);
+      await tx.run("insert into migrations (number, name) values ($number, $name)", {
+        number: migration.number,
+        name: migration.name,
+      });
+    }
+  });
+}

@@ -1,0 +1,124 @@
+import {
+  type BaselineColumn,
+  type ColumnRole,
+  categoricalBaseline,
+  isNumeric,
+  isNumericType,
+  numericBaseline,
+} from "../drift/baseline-column.ts";
+import type { BlockSeries } from "../drift/calibration-windows.ts";
+import { ServiceError } from "../schema/errors.ts";
+import type { Dataset, DatasetColumn } from "../store/dataset.ts";
+
+const HOUR_MS = 3_600_000;
+export const BLOCK_MS = { hour: HOUR_MS, day: 24 * HOUR_MS } as const;
+
+/** The column that says when: the one named, none when `none` is named, else the only one that can be meant. */
+export function timeColumnOf(dataset: Dataset, wanted: string | undefined): DatasetColumn | undefined {
+  if (wanted === "none") return undefined;
+  const times = dataset.columns.filter(({ type }) => type === "timestamp");
+  if (wanted !== undefined) {
+    const named = dataset.columns.find(({ name }) => name === wanted);
+    if (!named)
+      throw new ServiceError(
+        "invalid-input",
+        `${dataset.path} has no column "${wanted}": it has ${names(dataset)}`,
+      );
+    if (named.type !== "timestamp") {
+      throw new ServiceError(
+        "invalid-input",
+        `column "${wanted}" of ${dataset.path} is ${named.type}, not a timestamp: it cannot be the time column`,
+      );
+    }
+    return named;
+  }
+  const usual = times.filter(({ name }) => /^(time|timestamp|event_time|datetime|ts|date)$/i.test(name));
+  return usual.length === 1 ? usual[0] : times.length === 1 ? times[0] : undefined;
+}
+
+function names(dataset: Dataset): string {
+  return dataset.columns.map(({ name }) => name).join(", ");
+}
+
+/** Reads one column of the training data whole and describes it. */
+export async function describeColumn(
+  dataset: Dataset,
+  column: DatasetColumn,
+  role: ColumnRole,
+): Promise<{ readonly baseline: BaselineColumn; readonly sorted: Float64Array | undefined }> {
+  if (isNumericType(column.type)) {
+    const { sorted, missing, nan, infinite, unreadable, rows } = await dataset.numeric(column.name);
+    const about = {
+      name: column.name,
+      role,
+      type: column.type,
+      rows,
+      missing,
+      unusable: nan + infinite + unreadable,
+    };
+    return { baseline: numericBaseline(about, sorted), sorted };
+  }
+  const { counts, missing, rows } = await dataset.categories(column.name);
+  const about = { name: column.name, role, type: column.type, rows, missing, unusable: 0 };
+  return { baseline: categoricalBaseline(about, counts), sorted: undefined };
+}
+
+/** What to count, block by block, so that windows of a column can be added up on the bins of its deciding test. */
+export function blockSpec(column: BaselineColumn): { name: string; edges?: number[]; categories?: string[] } {
+  if (!isNumeric(column))
+    return { name: column.name, categories: column.categories.map(({ category }) => category) };
+  // Fewer than two bins: the test does not use bins, only the missing share is followed.
+  return { name: column.name, edges: column.edges.length >= 3 ? [...column.edges] : [] };
+}
+
+/** The baseline over its own time: one series per column, without gaps. */
+export async function readBlocks(
+  dataset: Dataset,
+  timeColumn: DatasetColumn,
+  unit: "hour" | "day",
+  columns: readonly BaselineColumn[],
+): Promise<Map<string, BlockSeries>> {
+  const blocks = await dataset.blockCounts(timeColumn.name, unit, columns.map(blockSpec));
+  return seriesOf(
+    unit,
+    blocks.flatMap(({ start, columns: counted }) =>
+      Object.entries(counted).map(([column, { missing, counts }]) => ({ column, start, missing, counts })),
+    ),
+  );
+}
+
+/** Sorts blocks into series and fills the gaps with blocks that hold nothing. */
+export function seriesOf(
+  unit: "hour" | "day",
+  blocks: readonly {
+    readonly column: string;
+    readonly start: Date;
+    readonly missing: number;
+    readonly counts: readonly number[];
+  }[],
+): Map<string, BlockSeries> {
+  const step = BLOCK_MS[unit];
+  let first = Number.POSITIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
+  for (const { start } of blocks) {
+    first = Math.min(first, start.getTime());
+    last = Math.max(last, start.getTime());
+  }
+  const byColumn = new Map<string, { missing: number[]; counts: (readonly number[])[] }>();
+  const length = Number.isFinite(first) ? Math.round((last - first) / step) + 1 : 0;
+  for (const { column, start, missing, counts } of blocks) {
+    let series = byColumn.get(column);
+    if (!series) {
+      const nothing = counts.map(() => 0);
+      series = {
+        missing: new Array<number>(length).fill(0),
+        counts: new Array<readonly number[]>(length).fill(nothing),
+      };
+      byColumn.set(column, series);
+    }
+    const at = Math.round((start.getTime() - first) / step);
+    series.missing[at] = missing;
+    series.counts[at] = counts;
+  }
+  return new Map([...byColumn].map(([column, series]) => [column, { block_ms: step, ...series }]));
+}

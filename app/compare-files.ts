@@ -1,0 +1,372 @@
+import { type BaselineColumn, isNumeric } from "../drift/baseline-column.ts";
+import { budgetOf } from "../drift/budget.ts";
+import type { BlockSeries } from "../drift/calibration-windows.ts";
+import { ksTwoSampleP } from "../drift/distributions/kolmogorov.ts";
+import { driftedColumns, type Judgement, type JudgeOptions, judge } from "../drift/judge.ts";
+import { type ColumnPair, measureColumn } from "../drift/measure-column.ts";
+import { type ObservedColumn, observeNumeric } from "../drift/observed-column.ts";
+import { quantileSorted } from "../drift/statistics/quantile-edges.ts";
+import {
+  cramerVonMises,
+  energyDistance,
+  kolmogorovSmirnov,
+  wasserstein,
+} from "../drift/statistics/sorted-samples.ts";
+import type { RowStatistics } from "../drift/statistics-table.ts";
+import { unitChange } from "../drift/unit-change.ts";
+import type { CompareResult } from "../schema/compare-result.ts";
+import type { Cause, ColumnResult, ColumnType } from "../schema/drift-result.ts";
+import { durationMs } from "../schema/duration.ts";
+import { ServiceError } from "../schema/errors.ts";
+import { type Dataset, openDataset, type Slice } from "../store/dataset.ts";
+import { BLOCK_MS, describeColumn, readBlocks, timeColumnOf } from "./build-baseline.ts";
+import { windowAt, windowsWithin } from "./window-grid.ts";
+
+export interface CompareOptions {
+  readonly preset?: "leeway" | undefined;
+  /** Columns to compare; all of the baseline when absent. */
+  readonly columns?: readonly string[] | undefined;
+  readonly types?: Readonly<Record<string, ColumnType>> | undefined;
+  /** Name of the time column, or `none`; found by itself when absent. */
+  readonly timeColumn?: string | undefined;
+  /** `1d` or `1000rows`: a verdict per window of the current file. */
+  readonly window?: string | undefined;
+  readonly falseAlarms?: string | undefined;
+  readonly minimumEffect?: number | undefined;
+  readonly minimumRows?: number | undefined;
+  readonly onProgress?: ((done: number, of: number) => void) | undefined;
+  /** A clock in milliseconds, for `elapsed_ms`. */
+  readonly clock?: (() => number) | undefined;
+}
+
+/** A window of the current file, with its length in time where it has one. */
+interface Part {
+  readonly from: string | number;
+  readonly to: string | number;
+  readonly slice: Slice | undefined;
+  readonly lengthMs: number | undefined;
+}
+
+/** What was seen of one column in one window. */
+interface Seen {
+  readonly current: ObservedColumn;
+  readonly rows: RowStatistics | undefined;
+  readonly quantiles: readonly number[] | undefined;
+}
+
+/**
+ * Compares two files without a server: every statistic exact on the rows, the verdicts held to the budget.
+ * Reads one column of both files at a time.
+ */
+export async function compareFiles(
+  baselinePath: string,
+  currentPath: string,
+  options: CompareOptions = {},
+): Promise<CompareResult> {
+  const clock = options.clock ?? (() => performance.now());
+  const started = clock();
+  const baseline = await openDataset(baselinePath, { ...(options.types ? { types: options.types } : {}) });
+  try {
+    const types = Object.fromEntries(baseline.columns.map(({ name, type }) => [name, type]));
+    const current = await openDataset(currentPath, { types });
+    try {
+      const result = await compareDatasets(baseline, current, options);
+      return { ...result, elapsed_ms: Math.round(clock() - started) };
+    } finally {
+      await current.close();
+    }
+  } finally {
+    await baseline.close();
+  }
+}
+
+async function compareDatasets(
+  baseline: Dataset,
+  current: Dataset,
+  options: CompareOptions,
+): Promise<CompareResult> {
+  const time = timeColumnOf(baseline, options.timeColumn);
+  const timeInBoth =
+    time && current.columns.some(({ name, type }) => name === time.name && type === "timestamp")
+      ? time
+      : undefined;
+  if (options.timeColumn !== undefined && options.timeColumn !== "none" && !timeInBoth) {
+    throw new ServiceError(
+      "invalid-input",
+      `${current.path} has no timestamp column "${options.timeColumn}"`,
+    );
+  }
+  const parts = await windowsOf(current, timeInBoth?.name, options.window);
+  const wanted = chosenColumns(baseline, options.columns).filter(({ name }) => name !== timeInBoth?.name);
+  const present = wanted.filter(({ name }) => current.columns.some((column) => column.name === name));
+
+  const described: BaselineColumn[] = [];
+  const seen: Seen[][] = [];
+  for (const [i, column] of present.entries()) {
+    options.onProgress?.(i, present.length);
+    const { baseline: summary, sorted } = await describeColumn(baseline, column, "input");
+    described.push(summary);
+    const ofColumn: Seen[] = [];
+    for (const part of parts) ofColumn.push(await see(summary, sorted, current, part.slice));
+    seen.push(ofColumn);
+  }
+  options.onProgress?.(present.length, present.length);
+
+  const blocks = new Map<"hour" | "day", Map<string, BlockSeries>>();
+  const judged: Judgement[] = [];
+  for (const [w, part] of parts.entries()) {
+    const unit = part.lengthMs !== undefined && part.lengthMs >= BLOCK_MS.day ? "day" : "hour";
+    if (timeInBoth && part.lengthMs !== undefined && !blocks.has(unit)) {
+      blocks.set(unit, await readBlocks(baseline, timeInBoth, unit, described));
+    }
+    const pairs = described.map((column, c): ColumnPair & { quantiles: readonly number[] | undefined } => {
+      const part_ = seen[c]?.[w];
+      if (!part_) throw new RangeError(`no observation of column ${column.name}`);
+      return {
+        baseline: column,
+        current: part_.current,
+        rows: part_.rows,
+        quantiles: part_.quantiles,
+        blocks: part.lengthMs === undefined ? undefined : blocks.get(unit)?.get(column.name),
+        windowBlocks: part.lengthMs === undefined ? undefined : part.lengthMs / BLOCK_MS[unit],
+      };
+    });
+    judged.push(
+      judgePairs(
+        pairs,
+        judgeOptions(options, part),
+        absentColumns(baseline, current, wanted, timeInBoth?.name, options),
+      ),
+    );
+  }
+
+  const about = {
+    baseline: { path: baseline.path, rows: baseline.rows },
+    current: { path: current.path, rows: current.rows },
+    preset: options.preset ?? "leeway",
+    time_column: timeInBoth?.name ?? null,
+    elapsed_ms: 0,
+  };
+  if (options.window === undefined) {
+    const [whole] = judged;
+    if (!whole) throw new RangeError("nothing was judged");
+    return { ...about, ...whole };
+  }
+  return {
+    ...about,
+    windows: parts.map(({ from, to }, w) => {
+      const judgement = judged[w];
+      if (!judgement) throw new RangeError("a window was not judged");
+      return { from, to, rows: seen[0]?.[w]?.current.rows ?? 0, ...judgement };
+    }),
+  };
+}
+
+function judgeOptions(options: CompareOptions, part: Part): JudgeOptions {
+  try {
+    return {
+      budget: budgetOf(
+        options.falseAlarms ?? "0.01",
+        options.window === undefined ? undefined : part.lengthMs,
+      ),
+      minimumEffect: options.minimumEffect ?? 0.1,
+      minimumRows: options.minimumRows ?? 20,
+    };
+  } catch (error) {
+    if (error instanceof RangeError) throw new ServiceError("invalid-input", error.message);
+    throw error;
+  }
+}
+
+/** Measures, looks for the cause of what has drifted, and judges. */
+function judgePairs(
+  pairs: readonly (ColumnPair & { readonly quantiles: readonly number[] | undefined })[],
+  options: JudgeOptions,
+  others: readonly ColumnResult[],
+): Judgement {
+  const measured = pairs.map(measureColumn);
+  const suspects = driftedColumns(measured, options);
+  const causes = new Map<string, Cause>();
+  pairs.forEach(({ baseline, quantiles }, i) => {
+    if (!suspects.has(baseline.name) || !isNumeric(baseline) || !quantiles) return;
+    const cause = unitChange(
+      baseline.quantiles,
+      quantiles,
+      chanceDistance(measured[i]?.drift?.effectAt(0.001)),
+    );
+    if (cause) causes.set(baseline.name, cause);
+  });
+  return judge(measured, { ...options, causes }, others);
+}
+
+/** KS distance that chance explains, from the Jensen–Shannon distance that it explains: near equality KS is at most about that. */
+export function chanceDistance(effect: number | undefined): number {
+  return Math.min(0.3, Math.max(0.02, effect ?? 0.02));
+}
+
+async function see(
+  baseline: BaselineColumn,
+  sorted: Float64Array | undefined,
+  current: Dataset,
+  slice: Slice | undefined,
+): Promise<Seen> {
+  if (isNumeric(baseline)) {
+    const {
+      sorted: values,
+      missing,
+      nan,
+      infinite,
+      unreadable,
+      rows,
+    } = await current.numeric(baseline.name, slice);
+    return {
+      current: observeNumeric(baseline, { rows, missing, unusable: nan + infinite + unreadable }, values),
+      rows: sorted && sorted.length > 0 && values.length > 0 ? rowStatistics(sorted, values) : undefined,
+      quantiles:
+        values.length === 0
+          ? undefined
+          : baseline.quantiles.map((_, i) => quantileSorted(values, i / (baseline.quantiles.length - 1))),
+    };
+  }
+  const { counts, missing, rows } = await current.categories(baseline.name, slice);
+  return {
+    current: { kind: "categorical", rows, missing, unusable: 0, counts },
+    rows: undefined,
+    quantiles: undefined,
+  };
+}
+
+function rowStatistics(a: Float64Array, b: Float64Array): RowStatistics {
+  const ks = kolmogorovSmirnov(a, b);
+  return {
+    ks: { value: ks, pValue: ksTwoSampleP(ks, a.length, b.length) },
+    wasserstein: wasserstein(a, b),
+    cramer_von_mises: cramerVonMises(a, b),
+    energy: energyDistance(a, b),
+  };
+}
+
+function chosenColumns(dataset: Dataset, wanted: readonly string[] | undefined) {
+  if (!wanted) return dataset.columns;
+  return wanted.map((name) => {
+    const column = dataset.columns.find((candidate) => candidate.name === name);
+    if (!column) {
+      throw new ServiceError(
+        "invalid-input",
+        `${dataset.path} has no column "${name}": it has ${dataset.columns.map((c) => c.name).join(", ")}`,
+      );
+    }
+    return column;
+  });
+}
+
+/** Columns that only one side has: a verdict with a reason, never a crash. */
+function absentColumns(
+  baseline: Dataset,
+  current: Dataset,
+  wanted: readonly { readonly name: string; readonly type: ColumnType }[],
+  timeColumn: string | undefined,
+  options: CompareOptions,
+): ColumnResult[] {
+  const nothing = {
+    primary: null,
+    p_value: null,
+    effect: null,
+    minimum_effect: options.minimumEffect ?? 0.1,
+    statistics: {},
+    baseline: null,
+    current: null,
+    calibration: null,
+    cause: null,
+  };
+  const gone = wanted.filter(({ name }) => !current.columns.some((column) => column.name === name));
+  const added = options.columns
+    ? []
+    : current.columns.filter(
+        ({ name }) => name !== timeColumn && !baseline.columns.some((column) => column.name === name),
+      );
+  return [
+    ...gone.map(({ name, type }): ColumnResult => {
+      const reason = `"${name}" is in the baseline and not in ${current.path}`;
+      return {
+        name,
+        type,
+        verdict: "quality",
+        reason: `data quality: ${reason}`,
+        quality: [{ check: "absent", value: 1, verdict: "quality", reason }],
+        ...nothing,
+      };
+    }),
+    ...added.map(
+      ({ name, type }): ColumnResult => ({
+        name,
+        type,
+        verdict: "error",
+        reason: `"${name}" is not in the baseline: there is nothing to compare it with`,
+        quality: [],
+        ...nothing,
+      }),
+    ),
+  ];
+}
+
+async function windowsOf(
+  current: Dataset,
+  timeColumn: string | undefined,
+  window: string | undefined,
+): Promise<Part[]> {
+  if (window === undefined)
+    return [
+      {
+        from: 0,
+        to: current.rows,
+        slice: undefined,
+        lengthMs: timeColumn ? await activeTimeMs(current, timeColumn) : undefined,
+      },
+    ];
+  const byRows = /^(\d+)rows$/.exec(window);
+  if (byRows) {
+    const size = Number(byRows[1]);
+    if (size < 1) throw new ServiceError("invalid-input", `--window ${window}: at least 1 row`);
+    return Array.from({ length: Math.max(1, Math.ceil(current.rows / size)) }, (_, i) => {
+      const to = Math.min(current.rows, (i + 1) * size);
+      return { from: i * size, to, slice: { rows: { from: i * size, to } }, lengthMs: undefined };
+    });
+  }
+  let lengthMs: number;
+  try {
+    lengthMs = durationMs(window);
+  } catch {
+    throw new ServiceError(
+      "invalid-input",
+      `--window ${window}: expected a duration such as 1d, or a number of rows such as 1000rows`,
+    );
+  }
+  if (!timeColumn)
+    throw new ServiceError(
+      "invalid-input",
+      `--window ${window} needs a time column: name it with --time-column`,
+    );
+  const range = await current.timeRange(timeColumn);
+  if (!range)
+    throw new ServiceError("invalid-input", `column "${timeColumn}" of ${current.path} holds no time`);
+  const first = windowAt(range.from, lengthMs);
+  const last = windowAt(range.to, lengthMs);
+  return windowsWithin(first.from, last.to, lengthMs).map(({ from, to }) => ({
+    from: from.toISOString(),
+    to: to.toISOString(),
+    slice: { time: { column: timeColumn, from, to } },
+    lengthMs,
+  }));
+}
+
+/**
+ * How much time the file covers: as many hours, or days, as have rows. Days picked out of a year are that many
+ * days, not a year; taking them as neighbours in the calibration errs towards calm.
+ */
+async function activeTimeMs(dataset: Dataset, timeColumn: string): Promise<number | undefined> {
+  const hours = (await dataset.blockCounts(timeColumn, "hour", [])).map(({ start }) => start.getTime());
+  if (hours.length === 0) return undefined;
+  const days = new Set(hours.map((hour) => Math.floor(hour / BLOCK_MS.day))).size;
+  return days <= 2 ? Math.min(hours.length, 24 * days) * BLOCK_MS.hour : days * BLOCK_MS.day;
+}

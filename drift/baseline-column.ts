@@ -1,0 +1,157 @@
+import type { ColumnType } from "../schema/drift-result.ts";
+import { fineEdges } from "./bins.ts";
+import { quantileEdges, quantileSorted } from "./statistics/quantile-edges.ts";
+
+/** Bins of the field's habit: ten, each with a tenth of the baseline. */
+export const COARSE_BINS = 10;
+/** Categories that are counted one by one; the rest of a baseline's categories are one. */
+export const MAX_CATEGORIES = 200;
+const GRID_POINTS = 1_001;
+
+/** What a column is to the model. `label` and `prediction` are watched like features and named apart. */
+export type ColumnRole = "input" | "prediction" | "label";
+
+interface Common {
+  readonly name: string;
+  readonly role: ColumnRole;
+  /** Rows, missing ones included. */
+  readonly rows: number;
+  readonly missing: number;
+  /** Values that are no finite number, or text where a number was due. */
+  readonly unusable: number;
+}
+
+/** A column of numbers (or of moments in time, as seconds since 1970) in the baseline. */
+export interface NumericBaseline extends Common {
+  readonly type: "numeric" | "timestamp";
+  readonly mean: number | null;
+  readonly std: number | null;
+  readonly min: number | null;
+  readonly max: number | null;
+  /** Edges of the ten quantile bins, duplicates removed: fewer than three edges when nearly constant. */
+  readonly edges: readonly number[];
+  /** Edges of about a hundred quantile bins; every coarse edge is one of them. */
+  readonly fine_edges: readonly number[];
+  /** Rows per fine bin. */
+  readonly fine_counts: readonly number[];
+  /** 1,001 quantiles, from the smallest value to the largest. */
+  readonly quantiles: readonly number[];
+}
+
+/** A column of categories (booleans are the categories `true` and `false`) in the baseline. */
+export interface CategoricalBaseline extends Common {
+  readonly type: "categorical" | "boolean";
+  /** The most frequent categories, most frequent first. */
+  readonly categories: readonly { readonly category: string; readonly count: number }[];
+  /** Rows in categories beyond those. */
+  readonly other: number;
+  readonly distinct: number;
+}
+
+export type BaselineColumn = NumericBaseline | CategoricalBaseline;
+
+export function isNumeric(column: BaselineColumn): column is NumericBaseline {
+  return column.type === "numeric" || column.type === "timestamp";
+}
+
+/** Rows that hold a usable value. */
+export function usableRows(column: {
+  readonly rows: number;
+  readonly missing: number;
+  readonly unusable: number;
+}): number {
+  return column.rows - column.missing - column.unusable;
+}
+
+/** Mean and sample standard deviation of sorted (or any) numbers, in two passes. `null` where there are too few. */
+export function meanAndStd(values: Float64Array): {
+  readonly mean: number | null;
+  readonly std: number | null;
+} {
+  if (values.length === 0) return { mean: null, std: null };
+  let sum = 0;
+  for (const value of values) sum += value;
+  const mean = sum / values.length;
+  if (values.length === 1) return { mean, std: null };
+  let squares = 0;
+  for (const value of values) squares += (value - mean) ** 2;
+  return { mean, std: Math.sqrt(squares / (values.length - 1)) };
+}
+
+/**
+ * Describes a numeric column of the training data.
+ *
+ * @param values - Its finite values, sorted ascending; may be empty.
+ * @example
+ * numericBaseline({ name: "age", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3)).mean; // 2
+ */
+export function numericBaseline(
+  about: Common & { readonly type: "numeric" | "timestamp" },
+  values: Float64Array,
+): NumericBaseline {
+  const empty = values.length === 0;
+  const edges = empty ? [] : quantileEdges(values, COARSE_BINS);
+  const fine = empty ? [] : fineEdges(values, edges);
+  return {
+    ...about,
+    ...meanAndStd(values),
+    min: empty ? null : (values[0] ?? null),
+    max: empty ? null : (values.at(-1) ?? null),
+    edges,
+    fine_edges: fine,
+    fine_counts: fine.length < 2 ? [] : countSorted(values, fine),
+    quantiles: empty
+      ? []
+      : Array.from({ length: GRID_POINTS }, (_, i) => quantileSorted(values, i / (GRID_POINTS - 1))),
+  };
+}
+
+/**
+ * Describes a categorical or boolean column of the training data.
+ *
+ * @param counts - Rows per category; may be empty.
+ */
+export function categoricalBaseline(
+  about: Common & { readonly type: "categorical" | "boolean" },
+  counts: ReadonlyMap<string, number>,
+): CategoricalBaseline {
+  const ranked = [...counts]
+    .map(([category, count]) => ({ category, count }))
+    .sort((a, b) => b.count - a.count || (a.category < b.category ? -1 : 1));
+  const rest = ranked.slice(MAX_CATEGORIES);
+  return {
+    ...about,
+    categories: ranked.slice(0, MAX_CATEGORIES),
+    other: rest.reduce((sum, { count }) => sum + count, 0),
+    distinct: counts.size,
+  };
+}
+
+/** Rows per bin `(lo, hi]` of sorted values; values outside go to the end bins. */
+export function countSorted(values: Float64Array, edges: readonly number[]): number[] {
+  const counts: number[] = [];
+  let from = 0;
+  for (let bin = 1; bin < edges.length; bin += 1) {
+    const to =
+      bin === edges.length - 1 ? values.length : rowsUpTo(values, edges[bin] ?? Number.POSITIVE_INFINITY);
+    counts.push(to - from);
+    from = to;
+  }
+  return counts;
+}
+
+/** How many of the sorted values are at most `limit`. */
+export function rowsUpTo(values: Float64Array, limit: number): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((values[middle] ?? 0) <= limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+export function isNumericType(type: ColumnType): type is "numeric" | "timestamp" {
+  return type === "numeric" || type === "timestamp";
+}

@@ -1,0 +1,72 @@
+import {
+  type BaselineColumn,
+  type CategoricalBaseline,
+  isNumeric,
+  type NumericBaseline,
+  usableRows,
+} from "./baseline-column.ts";
+import { coarsen } from "./bins.ts";
+import type { ObservedColumn, ObservedNumeric } from "./observed-column.ts";
+
+/** Both sides of a column counted on the same bins or categories. */
+export interface BinnedPair {
+  readonly reference: readonly number[];
+  readonly current: readonly number[];
+}
+
+/**
+ * The counts that the deciding test is made on: the ten quantile bins of a numeric column; the listed
+ * categories and, last, all the rest. The same layout as a `BlockSeries`.
+ */
+export function testCounts(baseline: BaselineColumn, current: ObservedColumn): BinnedPair {
+  if (isNumeric(baseline)) {
+    if (current.kind !== "numeric")
+      throw new RangeError(`column "${baseline.name}" is numeric, its window is not`);
+    return {
+      reference: coarsen(baseline.fine_counts, baseline.fine_edges, baseline.edges),
+      current: coarsen(current.fine_counts, baseline.fine_edges, baseline.edges),
+    };
+  }
+  if (current.kind !== "categorical")
+    throw new RangeError(`column "${baseline.name}" is categorical, its window is not`);
+  const listed = baseline.categories.map(({ category }) => current.counts.get(category) ?? 0);
+  const rest = usableRows(current) - listed.reduce((sum, count) => sum + count, 0);
+  return {
+    reference: [...baseline.categories.map(({ count }) => count), baseline.other],
+    current: [...listed, Math.max(0, rest)],
+  };
+}
+
+/** All categories of either side, for the statistics that are defined on them. */
+export function allCategories(
+  baseline: CategoricalBaseline,
+  counts: ReadonlyMap<string, number>,
+): BinnedPair {
+  const listed = new Set(baseline.categories.map(({ category }) => category));
+  const fresh = [...counts].filter(([category]) => !listed.has(category));
+  // A baseline's unlisted categories cannot be told apart any more: they and what is new are one.
+  const unlisted =
+    baseline.other > 0 ? [fresh.reduce((sum, [, count]) => sum + count, 0)] : fresh.map(([, count]) => count);
+  return {
+    reference: [
+      ...baseline.categories.map(({ count }) => count),
+      ...(baseline.other > 0 ? [baseline.other] : fresh.map(() => 0)),
+    ],
+    current: [...baseline.categories.map(({ category }) => counts.get(category) ?? 0), ...unlisted],
+  };
+}
+
+/** Counts below the baseline's smallest value, per fine bin, and above its largest. */
+export function cumulativeCounts(baseline: NumericBaseline, current: ObservedNumeric): BinnedPair {
+  if (baseline.fine_counts.length === 0) {
+    const rows = usableRows(baseline);
+    return {
+      reference: [0, rows, 0],
+      current: [current.below, usableRows(current) - current.below - current.above, current.above],
+    };
+  }
+  const inner = [...current.fine_counts];
+  inner[0] = (inner[0] ?? 0) - current.below;
+  inner[inner.length - 1] = (inner.at(-1) ?? 0) - current.above;
+  return { reference: [0, ...baseline.fine_counts, 0], current: [current.below, ...inner, current.above] };
+}

@@ -1,0 +1,184 @@
+import type { ColumnSummary, StatisticName } from "../schema/drift-result.ts";
+import { type BaselineColumn, isNumeric, usableRows } from "./baseline-column.ts";
+import { testCounts } from "./binned.ts";
+import { type BlockSeries, calibrationWindows } from "./calibration-windows.ts";
+import { ksTwoSampleP } from "./distributions/kolmogorov.ts";
+import { pool, poolingFor } from "./groups.ts";
+import {
+  criticalDistance,
+  independentNull,
+  LEAST_WINDOWS,
+  type NullDistribution,
+  pValueOf,
+  windowsNull,
+} from "./null-distribution.ts";
+import type { ObservedColumn } from "./observed-column.ts";
+import { effectiveSize, scaledDistance } from "./scaled-distance.ts";
+import { type RowStatistics, type StatisticsTable, statisticsTable } from "./statistics-table.ts";
+
+/** A column of the baseline, what a window shows of it, and how it varied from window to window when nothing had changed. */
+export interface ColumnPair {
+  readonly baseline: BaselineColumn;
+  readonly current: ObservedColumn;
+  /** Statistics that need all rows; from counts on bins when absent. */
+  readonly rows?: RowStatistics | undefined;
+  /** The baseline over time; rows are taken as independent when absent. */
+  readonly blocks?: BlockSeries | undefined;
+  /** Length of the window in the baseline's blocks. */
+  readonly windowBlocks?: number | undefined;
+}
+
+/** One test of one column: its p-value and what would have been needed. */
+export interface Evidence {
+  readonly pValue: number;
+  /** Effect size that was seen. */
+  readonly effect: number;
+  /** Effect size at which the p-value falls to alpha. */
+  readonly effectAt: (alpha: number) => number;
+  readonly null: NullDistribution | null;
+}
+
+/** Everything measured of a column, before the budget is divided. */
+export interface MeasuredColumn {
+  readonly pair: ColumnPair;
+  readonly statistics: StatisticsTable;
+  readonly primary: StatisticName | null;
+  /** `null` when there is nothing to test: one side has no usable row, or only one category exists. */
+  readonly drift: Evidence | null;
+  /** Whether more is missing; `null` when nothing is missing on either side. */
+  readonly missing: Evidence | null;
+}
+
+const LN2 = Math.log(2);
+
+/** Measures a column: every statistic, and the p-values that the verdict rests on. */
+export function measureColumn(pair: ColumnPair): MeasuredColumn {
+  const { baseline, current } = pair;
+  const empty = usableRows(baseline) === 0 || usableRows(current) === 0;
+  const statistics = empty ? {} : statisticsTable(baseline, current, pair.rows);
+  const drift = empty ? null : (binnedEvidence(pair) ?? ksEvidence(pair, statistics));
+  return {
+    pair,
+    statistics,
+    primary: drift === null ? null : drift.null === null ? "ks" : "jensen_shannon",
+    drift,
+    missing: missingEvidence(pair),
+  };
+}
+
+/** The Jensen–Shannon distance on bins or pooled categories; `null` when there are fewer than two. */
+function binnedEvidence(pair: ColumnPair): Evidence | null {
+  const { baseline, current } = pair;
+  if (isNumeric(baseline) && baseline.edges.length < 3) return null;
+  const counts = testCounts(baseline, current);
+  const size = usableRows(current);
+  const groups = isNumeric(baseline) ? counts.reference.map((_, i) => i) : poolingFor(counts.reference, size);
+  if (Math.max(...groups) < 1) return null;
+  return evidence(pair, {
+    reference: pool(counts.reference, groups),
+    current: pool(counts.current, groups),
+    series: pair.blocks?.counts.map((block) => pool(block, groups)),
+  });
+}
+
+function evidence(
+  pair: ColumnPair,
+  {
+    reference,
+    current,
+    series,
+  }: {
+    readonly reference: readonly number[];
+    readonly current: readonly number[];
+    readonly series: readonly (readonly number[])[] | undefined;
+  },
+): Evidence {
+  const size = current.reduce((sum, count) => sum + count, 0);
+  const baselineRows = reference.reduce((sum, count) => sum + count, 0);
+  const sampling = independentNull(reference, size);
+  const windows = series ? calibrationWindows(series, pair.windowBlocks ?? 1) : [];
+  const nothing =
+    windows.length < LEAST_WINDOWS ? sampling : windowsNull(windows, sampling, { size, baselineRows });
+  const distance = scaledDistance(reference, current);
+  const effective = effectiveSize(size, baselineRows);
+  const toEffect = (scaled: number) => Math.sqrt(scaled / (8 * effective * LN2));
+  return {
+    pValue: pValueOf(distance, nothing),
+    effect: toEffect(distance),
+    effectAt: (alpha) => toEffect(criticalDistance(alpha, nothing)),
+    null: nothing,
+  };
+}
+
+/** Where the bins see nothing (a nearly constant baseline) the largest difference of the distribution functions decides. */
+function ksEvidence(pair: ColumnPair, statistics: StatisticsTable): Evidence | null {
+  const ks = statistics.ks;
+  if (!ks) return null;
+  const m = usableRows(pair.baseline);
+  const n = usableRows(pair.current);
+  return {
+    pValue: ks.p_value ?? ksTwoSampleP(ks.value, m, n),
+    effect: ks.value,
+    // Massart's bound on the Kolmogorov tail: errs by less than a hundredth here, towards calm.
+    effectAt: (alpha) => Math.sqrt(Math.log(2 / alpha) / 2 / effectiveSize(n, m)),
+    null: null,
+  };
+}
+
+function missingEvidence(pair: ColumnPair): Evidence | null {
+  const { baseline, current } = pair;
+  if (current.rows === 0 || baseline.rows === 0 || (baseline.missing === 0 && current.missing === 0))
+    return null;
+  const grown = current.missing / current.rows > baseline.missing / baseline.rows;
+  const blocks = pair.blocks;
+  const found = evidence(pair, {
+    reference: [baseline.missing, baseline.rows - baseline.missing],
+    current: [current.missing, current.rows - current.missing],
+    series: blocks?.missing.map((missing, i) => [
+      missing,
+      blocks.counts[i]?.reduce((sum, count) => sum + count, 0) ?? 0,
+    ]),
+  });
+  return grown ? found : { ...found, pValue: 1 };
+}
+
+/** A side of the comparison in numbers, as it is shown. */
+export function summaries({ baseline, current }: ColumnPair): {
+  readonly baseline: ColumnSummary;
+  readonly current: ColumnSummary;
+} {
+  if (isNumeric(baseline) && current.kind === "numeric") {
+    const counts = baseline.edges.length >= 2 ? testCounts(baseline, current) : null;
+    const bins = (side: readonly number[] | undefined) =>
+      side?.map((count, i) => ({
+        from: i === 0 ? null : (baseline.edges[i] ?? null),
+        to: i === side.length - 1 ? null : (baseline.edges[i + 1] ?? null),
+        count,
+      })) ?? [];
+    const numbers = (side: typeof baseline | typeof current) => ({
+      count: side.rows,
+      missing: side.missing,
+      mean: side.mean,
+      std: side.std,
+      min: side.min,
+      max: side.max,
+    });
+    return {
+      baseline: { ...numbers(baseline), bins: bins(counts?.reference) },
+      current: { ...numbers(current), bins: bins(counts?.current) },
+    };
+  }
+  if (isNumeric(baseline) || current.kind !== "categorical")
+    throw new RangeError(`column "${baseline.name}" changed its kind`);
+  return {
+    baseline: { count: baseline.rows, missing: baseline.missing, categories: [...baseline.categories] },
+    current: {
+      count: current.rows,
+      missing: current.missing,
+      categories: [...current.counts]
+        .map(([category, count]) => ({ category, count }))
+        .sort((a, b) => b.count - a.count)
+        .slice(0, 200),
+    },
+  };
+}

@@ -1,0 +1,151 @@
+import type { Calibration } from "../schema/drift-result.ts";
+import { chiSquareQuantile, chiSquareSurvival } from "./distributions/chi-square.ts";
+import { multinomialSample, seededRandom } from "./distributions/random.ts";
+import { effectiveSize, scaledDistance, total } from "./scaled-distance.ts";
+
+const RESAMPLES = 1_000;
+const SEED = 20_010_401;
+/** Expected count above which the chi-square limit needs no help. */
+const LARGE_EXPECTED = 25;
+/** Fewer windows than this say too little about how windows differ. */
+export const LEAST_WINDOWS = 8;
+
+/** How the scaled distance `T` behaves when nothing has changed: `T nu / M` is close to chi-square with nu degrees of freedom. */
+export interface NullDistribution extends Calibration {
+  /** `T / M(n)` of the baseline's own windows, ascending; empty when rows are taken as independent. */
+  readonly ratios: readonly number[];
+}
+
+/**
+ * The null when rows are independent: chi-square with k - 1 degrees of freedom where every expected
+ * count is large, else the first two moments of `T` over seeded resamples of the baseline's histogram.
+ * Never sharper than chi-square: M >= k - 1 and nu <= k - 1.
+ *
+ * @param reference - Counts per bin in the baseline, k >= 2.
+ * @param size - Rows of the window.
+ */
+export function independentNull(reference: readonly number[], size: number): NullDistribution {
+  const k = reference.length;
+  const m = total(reference);
+  const limit = k - 1;
+  const smallest = Math.min(...reference) * (Math.min(size, m) / Math.max(1, m));
+  if (smallest >= LARGE_EXPECTED) return independent(limit, 2 * limit, limit);
+  const random = seededRandom(SEED);
+  const shares = reference.map((count) => (count + 0.5) / (m + 0.5 * k));
+  const distances = Array.from({ length: RESAMPLES }, () =>
+    scaledDistance(multinomialSample(random, m, shares), multinomialSample(random, size, shares)),
+  );
+  const { mean, variance } = moments(distances);
+  return independent(Math.max(limit, mean), variance, limit);
+}
+
+function independent(mean: number, variance: number, limit: number): NullDistribution {
+  const freedom = variance > 0 ? Math.min(limit, (2 * mean ** 2) / variance) : limit;
+  return {
+    method: "independent",
+    mean,
+    variance: (2 * mean ** 2) / freedom,
+    degrees_of_freedom: freedom,
+    design_effect: mean / limit,
+    ratios: [],
+  };
+}
+
+/** One window of the baseline's own time: its counts, and those of the reference it would have been given. */
+export interface CalibrationWindow {
+  readonly counts: readonly number[];
+  readonly reference: readonly number[];
+}
+
+/**
+ * The null when rows of one window resemble each other: moments of `T` over the baseline's own windows
+ * (second-order Rao–Scott, fitted by moments). `T` of a window of n rows has a part from sampling, which
+ * does not grow with n, and one from window to window, which does: `M(n) = M0(n) + n_e s²`, so windows of another
+ * size than the calibration's can be judged. nu is at most k - 1, as for any sum of weighted chi-squares.
+ *
+ * @param windows - At least LEAST_WINDOWS, all on the same k bins.
+ * @param sampling - The null if rows were independent, at the monitored window's size.
+ * @param size - Rows of the monitored window.
+ * @param baselineRows - Rows of the whole baseline.
+ * @see Rao and Scott (1984), Annals of Statistics 12; Satterthwaite (1946), Biometrics Bulletin 2.
+ */
+export function windowsNull(
+  windows: readonly CalibrationWindow[],
+  sampling: NullDistribution,
+  { size, baselineRows }: { readonly size: number; readonly baselineRows: number },
+): NullDistribution {
+  if (windows.length < LEAST_WINDOWS)
+    throw new RangeError(`windowsNull: ${windows.length} windows, at least ${LEAST_WINDOWS} are needed`);
+  const limit = (windows[0]?.counts.length ?? 2) - 1;
+  const measured = windows.map(({ counts, reference }) => ({
+    distance: scaledDistance(reference, counts),
+    effective: effectiveSize(total(counts), total(reference)),
+  }));
+  const between = Math.max(
+    0,
+    sum(measured.map(({ distance }) => distance - sampling.mean)) /
+      Math.max(1e-300, sum(measured.map(({ effective }) => effective))),
+  );
+  const expected = (effective: number) => sampling.mean + effective * between;
+  const ratios = measured
+    .map(({ distance, effective }) => distance / expected(effective))
+    .sort((a, b) => a - b);
+  const { mean: level, variance: spread } = moments(ratios);
+  const mean = expected(effectiveSize(size, baselineRows)) * Math.max(1, level);
+  const freedom = Math.min(
+    limit,
+    sampling.degrees_of_freedom,
+    spread > 0 ? (2 * Math.max(1, level) ** 2) / spread : limit,
+  );
+  return {
+    method: "windows",
+    windows: windows.length,
+    mean,
+    variance: (2 * mean ** 2) / freedom,
+    degrees_of_freedom: freedom,
+    design_effect: mean / limit,
+    ratios,
+  };
+}
+
+/**
+ * Probability of a scaled distance at least this large when nothing has changed. What the baseline's own
+ * windows have done is never rarer than it was there: within their range the p-value is at least
+ * `(1 + windows at least as far) / (1 + windows)`.
+ */
+export function pValueOf(distance: number, nothing: NullDistribution): number {
+  if (!(distance > 0)) return 1;
+  const matched = chiSquareSurvival(
+    (distance / nothing.mean) * nothing.degrees_of_freedom,
+    nothing.degrees_of_freedom,
+  );
+  const ratio = distance / nothing.mean;
+  const further = nothing.ratios.filter((other) => other >= ratio).length;
+  const empirical = further === 0 ? 0 : (1 + further) / (1 + nothing.ratios.length);
+  return Math.min(1, Math.max(matched, empirical));
+}
+
+/** The scaled distance that is passed with probability alpha when nothing has changed. */
+export function criticalDistance(alpha: number, nothing: NullDistribution): number {
+  const matched =
+    (chiSquareQuantile(alpha, nothing.degrees_of_freedom) * nothing.mean) / nothing.degrees_of_freedom;
+  const allowed = Math.floor(alpha * (1 + nothing.ratios.length)) - 1;
+  const empirical = allowed >= 0 ? nothing.ratios.at(-1 - allowed) : nothing.ratios.at(-1);
+  return Math.max(matched, (empirical ?? 0) * nothing.mean);
+}
+
+/** What is shown of it. */
+export function calibrationOf({ ratios: _, ...shown }: NullDistribution): Calibration {
+  return shown;
+}
+
+function sum(values: readonly number[]): number {
+  let result = 0;
+  for (const value of values) result += value;
+  return result;
+}
+
+function moments(values: readonly number[]): { mean: number; variance: number } {
+  const mean = sum(values) / values.length;
+  return { mean, variance: sum(values.map((value) => (value - mean) ** 2)) / Math.max(1, values.length - 1) };
+}

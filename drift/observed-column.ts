@@ -1,0 +1,135 @@
+import {
+  type CategoricalBaseline,
+  countSorted,
+  meanAndStd,
+  type NumericBaseline,
+  rowsUpTo,
+} from "./baseline-column.ts";
+
+interface Common {
+  /** Rows, missing ones included. */
+  readonly rows: number;
+  readonly missing: number;
+  /** Values that are no finite number, or of another type than the column's. */
+  readonly unusable: number;
+}
+
+/** A numeric column in a window, counted on the baseline's bins. */
+export interface ObservedNumeric extends Common {
+  readonly kind: "numeric";
+  readonly mean: number | null;
+  readonly std: number | null;
+  readonly min: number | null;
+  readonly max: number | null;
+  /** Rows per fine bin of the baseline; values outside are in the end bins. */
+  readonly fine_counts: readonly number[];
+  readonly below: number;
+  readonly above: number;
+}
+
+/** A categorical column in a window. */
+export interface ObservedCategorical extends Common {
+  readonly kind: "categorical";
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+export type ObservedColumn = ObservedNumeric | ObservedCategorical;
+
+/** Counts a window's sorted values on the baseline's bins. */
+export function observeNumeric(
+  baseline: NumericBaseline,
+  about: Common,
+  values: Float64Array,
+): ObservedNumeric {
+  const empty = values.length === 0;
+  return {
+    kind: "numeric",
+    ...about,
+    ...meanAndStd(values),
+    min: empty ? null : (values[0] ?? null),
+    max: empty ? null : (values.at(-1) ?? null),
+    fine_counts: baseline.fine_edges.length < 2 ? [] : countSorted(values, baseline.fine_edges),
+    below: baseline.min === null ? 0 : rowsBelow(values, baseline.min),
+    above: baseline.max === null ? 0 : values.length - rowsUpTo(values, baseline.max),
+  };
+}
+
+function rowsBelow(values: Float64Array, limit: number): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((values[middle] ?? 0) < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
+ * Adds two observations of the same column: hours to a day, days to a week. Associative and
+ * commutative up to rounding (moments are merged by Chan, Golub and LeVeque 1979).
+ */
+export function mergeObserved(a: ObservedColumn, b: ObservedColumn): ObservedColumn {
+  const common = { rows: a.rows + b.rows, missing: a.missing + b.missing, unusable: a.unusable + b.unusable };
+  if (a.kind === "categorical" && b.kind === "categorical") {
+    const counts = new Map(a.counts);
+    for (const [category, count] of b.counts) counts.set(category, (counts.get(category) ?? 0) + count);
+    return { kind: "categorical", ...common, counts };
+  }
+  if (a.kind !== "numeric" || b.kind !== "numeric")
+    throw new RangeError("mergeObserved: one side is numeric, the other categorical");
+  return {
+    kind: "numeric",
+    ...common,
+    ...mergeMoments(momentsOf(a), momentsOf(b)),
+    min: extreme(Math.min, a.min, b.min),
+    max: extreme(Math.max, a.max, b.max),
+    fine_counts: a.fine_counts.map((count, i) => count + (b.fine_counts[i] ?? 0)),
+    below: a.below + b.below,
+    above: a.above + b.above,
+  };
+}
+
+interface Moments {
+  readonly n: number;
+  readonly mean: number | null;
+  readonly std: number | null;
+}
+
+function momentsOf(column: ObservedNumeric): Moments {
+  return { n: column.rows - column.missing - column.unusable, mean: column.mean, std: column.std };
+}
+
+function mergeMoments(a: Moments, b: Moments): { mean: number | null; std: number | null } {
+  if (a.mean === null || a.n === 0) return { mean: b.mean, std: b.std };
+  if (b.mean === null || b.n === 0) return { mean: a.mean, std: a.std };
+  const n = a.n + b.n;
+  const delta = b.mean - a.mean;
+  const squares =
+    (a.std ?? 0) ** 2 * Math.max(0, a.n - 1) +
+    (b.std ?? 0) ** 2 * Math.max(0, b.n - 1) +
+    (delta ** 2 * a.n * b.n) / n;
+  return { mean: a.mean + (delta * b.n) / n, std: Math.sqrt(squares / (n - 1)) };
+}
+
+function extreme(pick: (a: number, b: number) => number, a: number | null, b: number | null): number | null {
+  if (a === null) return b;
+  return b === null ? a : pick(a, b);
+}
+
+/** What a window without rows shows of a column. */
+export function nothingObserved(baseline: NumericBaseline | CategoricalBaseline): ObservedColumn {
+  const common = { rows: 0, missing: 0, unusable: 0 };
+  if ("categories" in baseline) return { kind: "categorical", ...common, counts: new Map() };
+  return {
+    kind: "numeric",
+    ...common,
+    mean: null,
+    std: null,
+    min: null,
+    max: null,
+    fine_counts: baseline.fine_counts.map(() => 0),
+    below: 0,
+    above: 0,
+  };
+}

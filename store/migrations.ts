@@ -24,8 +24,11 @@ export const migrations: readonly Migration[] = [
       `create table profiles (
          baseline_id varchar not null, hour_start timestamptz not null, column_name varchar not null,
          record_count bigint not null, missing bigint not null, mismatched bigint not null,
-         mean double, sum_squares double, minimum double, maximum double,
+         mean double, std double, minimum double, maximum double, below bigint not null, above bigint not null,
          counts bigint[], categories json)`,
+      // The last load that had touched each profiled hour when it was counted: records have come since when it differs.
+      `create table profile_hours (
+         baseline_id varchar not null, hour_start timestamptz not null, load_number bigint not null)`,
       `create table monitors (
          model varchar not null, name varchar not null, spec json not null, created_at timestamptz not null,
          updated_at timestamptz not null, next_window timestamptz, primary key (model, name))`,
@@ -38,6 +41,26 @@ export const migrations: readonly Migration[] = [
          model varchar not null, monitor varchar not null, version varchar not null,
          window_from timestamptz not null, window_to timestamptz not null, feature varchar not null,
          verdict varchar not null, reason varchar not null, result json not null)`,
+    ],
+  },
+  {
+    number: 2,
+    name: "collected records and labels",
+    statements: [
+      "create schema views",
+      `create table collected_models (
+         model varchar primary key, records_table varchar not null, labels_table varchar not null,
+         view_name varchar not null, label_type varchar, created_at timestamptz not null default now())`,
+      `create table model_columns (
+         model varchar not null, direction varchar not null, name varchar not null, column_name varchar not null,
+         type varchar not null, position integer not null, created_at timestamptz not null default now())`,
+      // One row: an hour of event time of a model, and the last load that brought records or labels for it.
+      `create table touched_hours (
+         model varchar not null, hour_start timestamptz not null, records bigint not null, load_number bigint not null,
+         updated_at timestamptz not null, primary key (model, hour_start))`,
+      // How far each journal segment is in the tables: written in the transaction that loads it.
+      "create table journal_segments (segment bigint primary key, loaded_bytes bigint not null)",
+      "create table collector_settings (name varchar primary key, value varchar not null)",
     ],
   },
 ];

@@ -1,0 +1,151 @@
+import type { BaselineColumn, ColumnRole } from "../drift/baseline-column.ts";
+import type { BlockSeries } from "../drift/calibration-windows.ts";
+import type { ColumnType } from "../schema/drift-result.ts";
+import { ServiceError } from "../schema/errors.ts";
+import { BaselineStore, type StoredBaseline } from "../store/baselines.ts";
+import type { Database } from "../store/database.ts";
+import { openDataset } from "../store/dataset.ts";
+import { BLOCK_MS, blockSpec, describeColumn, seriesOf, timeColumnOf } from "./build-baseline.ts";
+
+/** A baseline as the monitor uses it. */
+export interface Baseline {
+  readonly id: string;
+  readonly model: string;
+  readonly version: string;
+  readonly created_at: string;
+  readonly dataset_hash: string;
+  readonly rows: number;
+  readonly time_column: string | null;
+  readonly columns: readonly BaselineColumn[];
+}
+
+/** What the caller says of the file. */
+export interface BaselineRequest {
+  readonly model: string;
+  readonly version: string;
+  readonly path: string;
+  readonly timeColumn?: string | undefined;
+  readonly label?: string | undefined;
+  readonly predictions?: readonly string[] | undefined;
+  readonly types?: Readonly<Record<string, ColumnType>> | undefined;
+  /** Columns that are no features, such as an id. */
+  readonly ignore?: readonly string[] | undefined;
+}
+
+/** Baselines of the service: made once from the training data, immutable, kept in memory while in use. */
+export class Baselines {
+  readonly #store: BaselineStore;
+  readonly #database: Database;
+  readonly #series = new Map<string, Map<string, BlockSeries>>();
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#store = new BaselineStore(database);
+  }
+
+  /** Reads the file whole, column by column, and stores what describes it. */
+  async create(
+    request: BaselineRequest,
+    made: { readonly id: string; readonly now: Date },
+  ): Promise<Baseline> {
+    const dataset = await openDataset(request.path, request.types ? { types: request.types } : {});
+    try {
+      if (dataset.rows === 0)
+        throw new ServiceError("invalid-input", "the file has no rows: a baseline needs some");
+      const time = timeColumnOf(dataset, request.timeColumn);
+      const roles = rolesOf(
+        dataset.columns.map(({ name }) => name),
+        request,
+        time?.name,
+      );
+      const columns: BaselineColumn[] = [];
+      for (const column of dataset.columns) {
+        const role = roles.get(column.name);
+        if (role) columns.push((await describeColumn(dataset, column, role)).baseline);
+      }
+      const blocks = time ? await dataset.blockCounts(time.name, "hour", columns.map(blockSpec)) : [];
+      const stored: StoredBaseline = {
+        id: made.id,
+        model: request.model,
+        version: request.version,
+        created_at: made.now.toISOString(),
+        dataset_hash: await dataset.sha256(),
+        rows: dataset.rows,
+        document: { time_column: time?.name ?? null, columns },
+      };
+      await this.#database.transaction((tx) =>
+        this.#store.add(
+          tx,
+          stored,
+          blocks.flatMap(({ start, columns: counted }) =>
+            Object.entries(counted).map(([column, { missing, counts }]) => ({
+              column,
+              hour: start,
+              missing,
+              counts,
+            })),
+          ),
+        ),
+      );
+      return parse(stored);
+    } finally {
+      await dataset.close();
+    }
+  }
+
+  async get(model: string, version?: string): Promise<Baseline> {
+    return parse(await this.#store.get(model, version));
+  }
+
+  /** The baseline over its own time in blocks that suit a window of this length. */
+  async series(
+    baseline: Baseline,
+    windowMs: number,
+  ): Promise<{ readonly series: Map<string, BlockSeries>; readonly windowBlocks: number }> {
+    const unit = windowMs >= BLOCK_MS.day ? "day" : "hour";
+    const key = `${baseline.id} ${unit}`;
+    let series = this.#series.get(key);
+    if (!series) {
+      const blocks = await this.#store.blocks(
+        baseline.id,
+        unit,
+        baseline.columns.map(({ name }) => name),
+      );
+      series = seriesOf(
+        unit,
+        blocks.map(({ hour, ...block }) => ({ ...block, start: hour })),
+      );
+      if (this.#series.size > 32) this.#series.clear();
+      this.#series.set(key, series);
+    }
+    return { series, windowBlocks: windowMs / BLOCK_MS[unit] };
+  }
+}
+
+function rolesOf(
+  names: readonly string[],
+  request: BaselineRequest,
+  time: string | undefined,
+): Map<string, ColumnRole> {
+  const predictions = request.predictions ?? [];
+  const ignored = request.ignore ?? [];
+  for (const named of [...predictions, ...ignored, ...(request.label === undefined ? [] : [request.label])]) {
+    if (!names.includes(named))
+      throw new ServiceError(
+        "invalid-input",
+        `the file has no column "${named}": it has ${names.join(", ")}`,
+      );
+  }
+  return new Map(
+    names
+      .filter((name) => name !== time && !ignored.includes(name))
+      .map((name) => [
+        name,
+        name === request.label ? "label" : predictions.includes(name) ? "prediction" : "input",
+      ]),
+  );
+}
+
+function parse({ document, ...about }: StoredBaseline): Baseline {
+  return { ...about, ...(document as Pick<Baseline, "time_column" | "columns">) }; // written by create()
+}

@@ -1,0 +1,87 @@
+import { durationMs } from "../schema/duration.ts";
+import type { StoredMonitor } from "../store/monitors.ts";
+import { nextRecordTime } from "../store/training-export.ts";
+import { checkWindow, type MonitorParts } from "./monitor.ts";
+import { type Window, windowAt } from "./window-grid.ts";
+
+/** Windows checked in one turn of one monitor, so that a long catch-up does not hold up the others. */
+const WINDOWS_PER_TURN = 50;
+
+export interface SchedulerReport {
+  readonly checked: number;
+  readonly failed: readonly { readonly monitor: StoredMonitor; readonly error: unknown }[];
+}
+
+/**
+ * Checks every window that has closed and was not checked: once each, oldest first, also those that closed
+ * while the service was down. A window closes `grace` after its end.
+ */
+export async function checkDueWindows(parts: MonitorParts): Promise<SchedulerReport> {
+  let checked = 0;
+  const failed: { monitor: StoredMonitor; error: unknown }[] = [];
+  for (const monitor of await parts.monitors.list()) {
+    if (!monitor.spec.enabled) continue;
+    try {
+      checked += await checkMonitor(parts, monitor);
+    } catch (error) {
+      failed.push({ monitor, error }); // the others go on; this one is tried again next time
+    }
+  }
+  return { checked, failed };
+}
+
+async function checkMonitor(parts: MonitorParts, monitor: StoredMonitor): Promise<number> {
+  let checked = 0;
+  let next = await firstWindow(parts, monitor);
+  let lastWasEmpty = false;
+  while (next && checked < WINDOWS_PER_TURN && isClosed(monitor, next, parts.now())) {
+    const result = await checkWindow(parts, monitor, next);
+    checked += 1;
+    next = await following(parts, monitor, {
+      window: next,
+      gap: lastWasEmpty && result.rows === 0 ? "long" : "none",
+    });
+    lastWasEmpty = result.rows === 0;
+  }
+  return checked;
+}
+
+function isClosed({ spec }: StoredMonitor, window: Window, now: Date): boolean {
+  return window.to.getTime() + durationMs(spec.grace) <= now.getTime();
+}
+
+function origin({ spec }: StoredMonitor): Date | undefined {
+  return spec.start === undefined ? undefined : new Date(spec.start);
+}
+
+/** The first window not yet checked; nothing before the first record. */
+async function firstWindow(parts: MonitorParts, monitor: StoredMonitor): Promise<Window | undefined> {
+  const length = durationMs(monitor.spec.window);
+  if (monitor.next_window !== null) return windowAt(new Date(monitor.next_window), length, origin(monitor));
+  if (monitor.spec.start !== undefined)
+    return windowAt(new Date(monitor.spec.start), length, origin(monitor));
+  const range = await parts.records.timeRange(monitor.model);
+  return range && windowAt(range.first, length, origin(monitor));
+}
+
+/**
+ * The next window. Of a long stretch without records only the first two windows are checked and told of; then the
+ * scheduler goes to the next one with records, or to the newest, so that one old record does not cost thousands of empty checks.
+ */
+async function following(
+  parts: MonitorParts,
+  monitor: StoredMonitor,
+  { window, gap }: { readonly window: Window; readonly gap: "long" | "none" },
+): Promise<Window> {
+  const length = durationMs(monitor.spec.window);
+  const next = windowAt(window.to, length, origin(monitor));
+  if (gap === "none") return next;
+  const record = await nextRecordTime(parts.database, monitor.model, next.from);
+  const newest = windowAt(
+    new Date(parts.now().getTime() - durationMs(monitor.spec.grace) - length),
+    length,
+    origin(monitor),
+  );
+  const target = record && record < newest.from ? windowAt(record, length, origin(monitor)) : newest;
+  return target.from > next.from ? target : next;
+}

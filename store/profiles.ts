@@ -1,0 +1,214 @@
+import { listValue } from "@duckdb/node-api";
+import type { Database } from "./database.ts";
+import { identifier, literal } from "./identifier.ts";
+
+/** One column of the collected records, as the monitor counts it. */
+export interface ProfileColumn {
+  /** Name in the baseline. */
+  readonly name: string;
+  /** Physical column of the model's view, such as `in_age`. */
+  readonly column: string;
+  /** Type of that column in DuckDB, such as `DOUBLE`. */
+  readonly physical: string;
+  /** Edges of the baseline's fine bins and its smallest and largest value; absent for categories. */
+  readonly numeric?:
+    | {
+        readonly edges: readonly number[];
+        readonly min: number | null;
+        readonly max: number | null;
+        readonly timestamp: boolean;
+      }
+    | undefined;
+}
+
+/** One column over one hour; hours add up to any window. */
+export interface HourlyProfile {
+  readonly column: string;
+  readonly rows: number;
+  readonly missing: number;
+  readonly unusable: number;
+  readonly mean: number | null;
+  readonly std: number | null;
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly below: number;
+  readonly above: number;
+  readonly counts: readonly number[];
+  readonly categories: Readonly<Record<string, number>> | null;
+}
+
+const MOST_CATEGORIES = 1_000;
+
+/** Mergeable hourly profiles of the collected records: the cost of a check depends on bins and hours, not on rows. */
+export class ProfileStore {
+  readonly #database: Database;
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Hours of the window whose profiles are absent or older than the records that came since. */
+  async staleHours({
+    baselineId,
+    model,
+    from,
+    to,
+  }: {
+    readonly baselineId: string;
+    readonly model: string;
+    readonly from: Date;
+    readonly to: Date;
+  }): Promise<Date[]> {
+    const rows = await this.#database.all<{ hour_start: Date }>(
+      `select t.hour_start from touched_hours t
+       left join profile_hours p on p.baseline_id = $baseline and p.hour_start = t.hour_start
+       where t.model = $model and t.hour_start >= $from::timestamptz and t.hour_start < $to::timestamptz
+         and (p.load_number is null or p.load_number < t.load_number)
+       order by t.hour_start`,
+      { baseline: baselineId, model, from: from.toISOString(), to: to.toISOString() },
+    );
+    return rows.map(({ hour_start }) => hour_start);
+  }
+
+  /** Counts the given hours of the model's records anew and stores them. */
+  async refresh({
+    baselineId,
+    model,
+    view,
+    hours,
+    columns,
+  }: {
+    readonly baselineId: string;
+    readonly model: string;
+    readonly view: string;
+    readonly hours: readonly Date[];
+    readonly columns: readonly ProfileColumn[];
+  }): Promise<void> {
+    if (hours.length === 0) return;
+    await this.#database.transaction(async (tx) => {
+      const parameters = { baseline: baselineId, hours: listValue(hours.map((hour) => hour.toISOString())) };
+      const chosen = "list_contains(list_transform($hours::varchar[], h -> h::timestamptz), hour_start)";
+      await tx.run(`delete from profiles where baseline_id = $baseline and ${chosen}`, parameters);
+      await tx.run(`delete from profile_hours where baseline_id = $baseline and ${chosen}`, parameters);
+      for (const column of columns) await tx.run(profileSql(view, column, hours), { baseline: baselineId });
+      await tx.run(
+        `insert into profile_hours select $baseline, hour_start, load_number from touched_hours where model = $model and ${chosen}`,
+        { ...parameters, model },
+      );
+    });
+  }
+
+  /** The hours of `[from, to)`, each column apart. */
+  async hours({
+    baselineId,
+    from,
+    to,
+  }: {
+    readonly baselineId: string;
+    readonly from: Date;
+    readonly to: Date;
+  }): Promise<HourlyProfile[]> {
+    const rows = await this.#database.all<Omit<HourlyProfile, "categories"> & { categories: string | null }>(
+      `select column_name as "column", record_count as rows, missing, mismatched as unusable, mean, std, minimum as min, maximum as max,
+         below, above, coalesce(counts, []) as counts, categories
+       from profiles where baseline_id = $baseline and hour_start >= $from::timestamptz and hour_start < $to::timestamptz
+       order by hour_start`,
+      { baseline: baselineId, from: from.toISOString(), to: to.toISOString() },
+    );
+    return rows.map((row) => ({
+      ...row,
+      categories: row.categories === null ? null : (JSON.parse(row.categories) as Record<string, number>),
+    }));
+  }
+
+  /** Evenly spaced quantiles of a numeric column over a window, read from the records themselves; for explaining an alarm. */
+  async quantiles({
+    view,
+    column,
+    from,
+    to,
+    points,
+  }: {
+    readonly view: string;
+    readonly column: ProfileColumn;
+    readonly from: Date;
+    readonly to: Date;
+    readonly points: number;
+  }): Promise<number[]> {
+    const grid = Array.from({ length: points }, (_, i) => i / (points - 1));
+    const [row] = await this.#database.all<{ q: number[] | null }>(
+      `select quantile_cont(${numberOf(column)}, [${grid.join(",")}]) as q from ${view}
+       where time >= $from::timestamptz and time < $to::timestamptz`,
+      { from: from.toISOString(), to: to.toISOString() },
+    );
+    return row?.q ?? [];
+  }
+}
+
+/** The column as a number; text that is none becomes null and is counted as unusable. */
+function numberOf({ column, physical, numeric }: ProfileColumn): string {
+  const name = identifier(column);
+  if (numeric?.timestamp)
+    return physical === "VARCHAR" ? `epoch(try_cast(${name} as timestamptz))` : `epoch(${name})`;
+  return physical === "DOUBLE" ? name : `try_cast(${name} as double)`;
+}
+
+function profileSql(view: string, column: ProfileColumn, hours: readonly Date[]): string {
+  const within = `time >= ${literal(hours[0]?.toISOString() ?? "")}::timestamptz
+    and time < ${literal(hours.at(-1)?.toISOString() ?? "")}::timestamptz + interval 1 hour
+    and date_trunc('hour', time) in (${hours.map((hour) => `${literal(hour.toISOString())}::timestamptz`).join(",")})`;
+  return column.numeric
+    ? numericSql(view, column, column.numeric, within)
+    : categoricalSql(view, column, within);
+}
+
+function numericSql(
+  view: string,
+  column: ProfileColumn,
+  { edges, min, max }: NonNullable<ProfileColumn["numeric"]>,
+  within: string,
+): string {
+  const bins = edges.length < 2 ? null : edges.map((edge) => `${edge}::double`).join(",");
+  // histogram() counts (previous edge, edge]; the first count holds all up to the smallest edge, the last all beyond the largest.
+  const counts = bins
+    ? `list_transform([${edges.map((edge) => `${edge}::double`).join(",")}, 'infinity'::double], e -> coalesce(h[e], 0)::bigint)`
+    : "[]";
+  return `insert into profiles
+    with numbers as (
+      select date_trunc('hour', time) as hour_start, ${identifier(column.column)} as raw, ${numberOf(column)} as v,
+        ${mismatch(column)} as mismatched
+      from ${view} where ${within}),
+    hourly as (
+      select hour_start, count(*) as n, count(v) filter (isfinite(v)) as usable,
+        count(*) filter (raw is null and not mismatched) as missing,
+        avg(v) filter (isfinite(v)) as mean, stddev_samp(v) filter (isfinite(v)) as std,
+        min(v) filter (isfinite(v)) as low, max(v) filter (isfinite(v)) as high,
+        count(*) filter (isfinite(v) and v < ${min ?? "null"}) as below, count(*) filter (isfinite(v) and v > ${max ?? "null"}) as above,
+        ${bins ? `histogram(v, [${bins}]) filter (isfinite(v))` : "null"} as h
+      from numbers group by hour_start)
+    select $baseline, hour_start, ${literal(column.name)}, n, missing, n - usable - missing, mean, std, low, high, below, above,
+      ${bins ? `case when h is null then [] else ${counts} end` : "[]"}, null
+    from hourly`;
+}
+
+function categoricalSql(view: string, column: ProfileColumn, within: string): string {
+  const name = identifier(column.column);
+  const text =
+    column.physical === "DOUBLE"
+      ? `case when ${name} = trunc(${name}) and abs(${name}) < 1e15 then ${name}::bigint::varchar else ${name}::varchar end`
+      : `${name}::varchar`;
+  return `insert into profiles
+    with categories as (
+      select date_trunc('hour', time) as hour_start, ${text} as c, count(*) as n, count(*) filter (${mismatch(column)}) as bad
+      from ${view} where ${within} group by all),
+    ranked as (
+      select *, row_number() over (partition by hour_start order by n desc, c) as rank from categories)
+    select $baseline, hour_start, ${literal(column.name)}, sum(n)::bigint, (coalesce(sum(n) filter (c is null), 0) - sum(bad))::bigint,
+      sum(bad)::bigint, null, null, null, null, 0, 0, null,
+      coalesce(json_group_object(c, n) filter (c is not null and rank <= ${MOST_CATEGORIES}), '{}')
+    from ranked group by hour_start`;
+}
+
+/** Whether the record holds a value of another type for this column, kept in the overflow column. */
+function mismatch({ column }: ProfileColumn): string {
+  return `(overflow is not null and json_exists(overflow, ${literal(`$."${column.replaceAll('"', '\\"')}"`)}))`;
+}

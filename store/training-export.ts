@@ -1,0 +1,69 @@
+import { ServiceError } from "../schema/errors.ts";
+import type { Database } from "./database.ts";
+import { identifier, literal } from "./identifier.ts";
+import type { RecordStore, TimeWindow } from "./records.ts";
+
+/** Names of the columns of an export in the form of training data. */
+export interface TrainingColumns {
+  readonly rows: number;
+  readonly time: string;
+  readonly predictions: readonly string[];
+  readonly label: string | undefined;
+}
+
+/**
+ * Writes collected records as training data would look: features by their own names, then outputs, label and time.
+ * An output or label whose name a feature has already is called `out_…` or `label_`.
+ */
+export async function exportTraining(
+  database: Database,
+  records: Pick<RecordStore, "viewOf" | "columnsOf">,
+  model: string,
+  { from, to }: TimeWindow,
+  file: string,
+): Promise<TrainingColumns> {
+  const view = await records.viewOf(model);
+  if (!view) throw new ServiceError("not-found", `no records were collected for model "${model}"`);
+  const taken = new Set<string>();
+  const free = (wanted: string, otherwise: string) => {
+    const name = taken.has(wanted.toLowerCase()) ? otherwise : wanted;
+    taken.add(name.toLowerCase());
+    return name;
+  };
+  const columns = (await records.columnsOf(model)).map(({ name, column }) => {
+    if (name.startsWith("in_")) return { column, as: free(name.slice(3), name), role: "input" };
+    if (name.startsWith("out_")) return { column, as: free(name.slice(4), name), role: "prediction" };
+    return { column, as: free("label", "label_"), role: "label" };
+  });
+  const time = free("time", "event_time_");
+  const chosen = columns.map(({ column, as }) => `${identifier(column)} as ${identifier(as)}`);
+  const connection = await database.connect();
+  try {
+    const { rowsChanged: rows } = await connection.run(
+      `copy (select ${[`time as ${identifier(time)}`, ...chosen].join(", ")} from ${view}
+        where time >= ${literal(from.toISOString())}::timestamptz and time < ${literal(to.toISOString())}::timestamptz)
+       to ${literal(file)} (format parquet)`,
+    );
+    return {
+      rows,
+      time,
+      predictions: columns.filter(({ role }) => role === "prediction").map(({ as }) => as),
+      label: columns.find(({ role }) => role === "label")?.as,
+    };
+  } finally {
+    connection.closeSync();
+  }
+}
+
+/** The first event time at or after `time`; undefined when there is none. */
+export async function nextRecordTime(
+  database: Database,
+  model: string,
+  time: Date,
+): Promise<Date | undefined> {
+  const [row] = await database.all<{ next: Date | null }>(
+    "select min(hour_start) as next from touched_hours where model = $model and hour_start >= $time::timestamptz",
+    { model, time: time.toISOString() },
+  );
+  return row?.next ?? undefined;
+}

@@ -130,19 +130,17 @@ export function addBaselineRoutes(api: OpenAPIHono, parts: BaselineParts): void 
           'expected {"from": time, "to": time}, or send a file as text/csv, application/vnd.apache.parquet or application/x-ndjson',
         );
       }
-      const path = collected
+      const source = collected
         ? await exportRecords(parts, { model, folder, ...collected.data })
-        : await receive({ body: c.req.raw.body, type, folder, limit: parts.maxFileBytes });
+        : {
+            path: await receive({ body: c.req.raw.body, type, folder, limit: parts.maxFileBytes }),
+            timeColumn: query.time_column,
+            label: query.label,
+            predictions: listOf(query.prediction),
+            ignore: listOf(query.ignore),
+          };
       const baseline = await parts.baselines.create(
-        {
-          model,
-          version,
-          path,
-          timeColumn: query.time_column,
-          label: query.label,
-          predictions: listOf(query.prediction),
-          ignore: listOf(query.ignore),
-        },
+        { model, version, ...source },
         { id: uuidv7(), now: parts.now() },
       );
       await parts.database.transaction((tx) =>

@@ -1,0 +1,155 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { rename, rm, stat } from "node:fs/promises";
+import { ServiceError } from "../schema/errors.ts";
+import type { Database } from "./database.ts";
+import { identifier, literal } from "./identifier.ts";
+
+/** A column as monitors name it, and where it is. */
+export interface RecordColumn {
+  /** `in_<feature>`, `out_<output>` or `label`. */
+  readonly name: string;
+  /** Column of the model's view and table. */
+  readonly column: string;
+  /** As DuckDB calls it: DOUBLE, VARCHAR, BOOLEAN or JSON. */
+  readonly type: string;
+}
+
+/** A half-open window of event time, `[from, to)`. */
+export interface TimeWindow {
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/** Collected records and labels, as monitors, queries and exports read them. */
+export class RecordStore {
+  readonly #database: Database;
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Models that records or labels have been stored for. */
+  async modelNames(): Promise<string[]> {
+    const rows = await this.#database.all<{ model: string }>(
+      "select model from collected_models order by model",
+    );
+    return rows.map(({ model }) => model);
+  }
+
+  /** The model's view, quoted and with its schema, ready for SQL; undefined when nothing was collected for it. */
+  async viewOf(model: string): Promise<string | undefined> {
+    const [row] = await this.#database.all<{ view_name: string }>(
+      "select view_name from collected_models where model = $model",
+      { model },
+    );
+    return row && `views.${identifier(row.view_name)}`;
+  }
+
+  /** Features and outputs in the order in which they appeared, and `label` once there is one. */
+  async columnsOf(model: string): Promise<RecordColumn[]> {
+    return this.#database.all(
+      `select name, "column", type from (
+         select direction || '_' || name as name, column_name as "column", type, position
+         from model_columns where model = $model
+         union all
+         select 'label', 'label', label_type, 2147483647 from collected_models
+         where model = $model and label_type is not null)
+       order by position`,
+      { model },
+    );
+  }
+
+  /** First and last event time; undefined when there is no record. */
+  async timeRange(model: string): Promise<{ readonly first: Date; readonly last: Date } | undefined> {
+    const table = await this.#tableOf(model);
+    if (!table) return undefined;
+    const [row] = await this.#database.all<{ first: Date | null; last: Date | null }>(
+      `select min(time) as first, max(time) as last from ${table}`,
+    );
+    return row?.first && row.last ? { first: row.first, last: row.last } : undefined;
+  }
+
+  async countWindow(model: string, { from, to }: TimeWindow): Promise<number> {
+    const table = await this.#tableOf(model);
+    if (!table) return 0;
+    const [row] = await this.#database.all<{ records: number }>(
+      `select count(*) as records from ${table} where time >= $from::timestamptz and time < $to::timestamptz`,
+      { from: from.toISOString(), to: to.toISOString() },
+    );
+    return row?.records ?? 0;
+  }
+
+  /** Share of the window's records whose ground truth has arrived; null when the window is empty. */
+  async labelledShare(model: string, { from, to }: TimeWindow): Promise<number | null> {
+    const view = await this.viewOf(model);
+    if (!view) return null;
+    const [row] = await this.#database.all<{ share: number | null }>(
+      `select count(label) / nullif(count(*), 0) as share from ${view}
+       where time >= $from::timestamptz and time < $to::timestamptz`,
+      { from: from.toISOString(), to: to.toISOString() },
+    );
+    return row?.share ?? null;
+  }
+
+  /**
+   * Hours of event time that records or labels came for after load number `afterLoad` (0: all of them), with the
+   * records each holds now and the number of the last load that touched it. Profiles of other hours still hold.
+   */
+  async dirtyHours(
+    model: string,
+    afterLoad: number,
+  ): Promise<{ readonly hour: Date; readonly records: number; readonly loadNumber: number }[]> {
+    return this.#database.all(
+      `select hour_start as hour, records, load_number as "loadNumber" from touched_hours
+       where model = $model and load_number > $afterLoad order by hour_start`,
+      { model, afterLoad },
+    );
+  }
+
+  /**
+   * Writes the window of the model's view as Parquet, for retraining. The file appears under its name only when it is
+   * whole.
+   * @throws ServiceError `not-found` when nothing was collected for the model.
+   */
+  async exportParquet(
+    model: string,
+    { from, to }: TimeWindow,
+    file: string,
+  ): Promise<{ readonly rows: number; readonly bytes: number; readonly sha256: string }> {
+    const view = await this.viewOf(model);
+    if (!view) throw new ServiceError("not-found", `no records were collected for model "${model}"`);
+    const partial = `${file}.partial`;
+    const connection = await this.#database.connect();
+    try {
+      const { rowsChanged: rows } = await connection.run(
+        `copy (select * from ${view} where time >= ${timestamp(from)} and time < ${timestamp(to)})
+         to ${literal(partial)} (format parquet, compression zstd)`,
+      );
+      const sha256 = await hashOf(partial);
+      const { size: bytes } = await stat(partial);
+      await rename(partial, file);
+      return { rows, bytes, sha256 };
+    } finally {
+      connection.closeSync();
+      await rm(partial, { force: true });
+    }
+  }
+
+  async #tableOf(model: string): Promise<string | undefined> {
+    const [row] = await this.#database.all<{ records_table: string }>(
+      "select records_table from collected_models where model = $model",
+      { model },
+    );
+    return row && identifier(row.records_table);
+  }
+}
+
+function timestamp(time: Date): string {
+  return `${literal(time.toISOString())}::timestamptz`;
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const part of createReadStream(file)) hash.update(part as Buffer);
+  return hash.digest("hex");
+}

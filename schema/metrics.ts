@@ -1,3 +1,7 @@
+import { severity } from "./alert.ts";
+import { verdict } from "./drift-result.ts";
+import { retrainStatus } from "./retrain.ts";
+
 /**
  * The metrics the service shows, in one table: the registry in `app/` is built from it and the
  * dashboards in `dashboards/` are written against it, so a renamed metric cannot leave a panel empty.
@@ -6,11 +10,13 @@ export const metricTable = {
   leeway_records_total: {
     kind: "counter",
     labels: ["model", "outcome"],
+    values: { outcome: ["stored", "duplicate", "rejected", "sampled_out"] },
     help: "Scoring records received, by what became of them (stored, duplicate, rejected, sampled_out).",
   },
   leeway_labels_total: {
     kind: "counter",
     labels: ["model", "outcome"],
+    values: { outcome: ["stored", "duplicate", "rejected"] },
     help: "Ground-truth labels received, by what became of them (stored, duplicate, rejected).",
   },
   leeway_type_mismatches_total: {
@@ -25,6 +31,11 @@ export const metricTable = {
     buckets: [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   },
   leeway_ingest_queue_records: { kind: "gauge", labels: [], help: "Records received and not yet durable." },
+  leeway_ingest_queue_limit_records: {
+    kind: "gauge",
+    labels: [],
+    help: "Records the queue holds before a request is answered with 429.",
+  },
   leeway_ingest_backlog_bytes: {
     kind: "gauge",
     labels: [],
@@ -45,9 +56,15 @@ export const metricTable = {
     labels: ["model", "monitor"],
     help: "End of the last closed window, in seconds since 1970.",
   },
+  leeway_next_check_timestamp_seconds: {
+    kind: "gauge",
+    labels: ["model", "monitor"],
+    help: "When the next window is due to be checked (its end and the grace time), in seconds since 1970.",
+  },
   leeway_windows_total: {
     kind: "counter",
     labels: ["model", "monitor", "verdict"],
+    values: { verdict: verdict.options },
     help: "Windows checked, by verdict (stable, drifted, too-few, quality, error).",
   },
   leeway_check_duration_seconds: {
@@ -76,25 +93,43 @@ export const metricTable = {
     labels: ["model", "monitor"],
     help: "Features called drifted in the last closed window.",
   },
+  leeway_drifted_windows: {
+    kind: "gauge",
+    labels: ["model", "monitor"],
+    help: "Windows in a row, up to the last closed one, with a drifted feature; windows with too few records do not break the row.",
+  },
+  leeway_drift_since_timestamp_seconds: {
+    kind: "gauge",
+    labels: ["model", "monitor"],
+    help: "Start of the first of those windows, in seconds since 1970; 0 when the last window shows no drift.",
+  },
   leeway_quality_failures_total: {
     kind: "counter",
     labels: ["model", "check"],
     help: "Data-quality checks that failed, by check.",
   },
-  leeway_alerts_firing: { kind: "gauge", labels: ["severity"], help: "Alerts that are firing." },
+  leeway_alerts_firing: {
+    kind: "gauge",
+    labels: ["severity"],
+    values: { severity: severity.options },
+    help: "Alerts that are firing.",
+  },
   leeway_notifications_total: {
     kind: "counter",
     labels: ["channel", "outcome"],
+    values: { outcome: ["delivered", "retried", "failed"] },
     help: "Alert notifications, by outcome (delivered, retried, failed).",
   },
   leeway_retrain_runs_total: {
     kind: "counter",
     labels: ["model", "outcome"],
+    values: { outcome: retrainStatus.options },
     help: "Retraining runs, by status reached (requested, started, completed, failed).",
   },
   leeway_deliveries_total: {
     kind: "counter",
     labels: ["subscription", "outcome"],
+    values: { outcome: ["delivered", "retried", "failed"] },
     help: "Webhook deliveries other than alert notifications, by outcome.",
   },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
@@ -102,6 +137,8 @@ export const metricTable = {
 export interface MetricDefinition {
   readonly kind: "counter" | "gauge" | "histogram";
   readonly labels: readonly string[];
+  /** The words a label can say, where they are few and known. */
+  readonly values?: Readonly<Record<string, readonly string[]>>;
   readonly help: string;
   readonly buckets?: readonly number[];
 }
@@ -111,6 +148,17 @@ export type MetricName = keyof Table;
 type Named<K extends MetricDefinition["kind"]> = {
   [N in MetricName]: Table[N]["kind"] extends K ? N : never;
 }[MetricName];
+export type MetricLabel<N extends MetricName> = Table[N]["labels"][number];
+/** What a label can say: the words of the table where it lists them, any text otherwise. */
+export type MetricLabelValue<N extends MetricName, L extends string> = Table[N] extends {
+  readonly values: infer V;
+}
+  ? L extends keyof V
+    ? V[L] extends readonly (infer W extends string)[]
+      ? W
+      : string
+    : string
+  : string;
 export type MetricLabels<N extends MetricName> = Readonly<Record<Table[N]["labels"][number], string>>;
 
 /** Where the parts of the service report what they did. `app/metrics.ts` is the one implementation. */

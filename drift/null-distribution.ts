@@ -14,6 +14,8 @@ export const LEAST_WINDOWS = 8;
 export interface NullDistribution extends Calibration {
   /** `T / M(n)` of the baseline's own windows, ascending; empty when rows are taken as independent. */
   readonly ratios: readonly number[];
+  /** Degrees of freedom of the tail beyond those windows: at most k - 1, so that few windows never promise a sharp tail. */
+  readonly tailFreedom: number;
 }
 
 /**
@@ -48,6 +50,7 @@ function independent(mean: number, variance: number, limit: number): NullDistrib
     degrees_of_freedom: freedom,
     design_effect: mean / limit,
     ratios: [],
+    tailFreedom: freedom,
   };
 }
 
@@ -61,7 +64,7 @@ export interface CalibrationWindow {
  * The null when rows of one window resemble each other: moments of `T` over the baseline's own windows
  * (second-order Rao–Scott, fitted by moments). `T` of a window of n rows has a part from sampling, which
  * does not grow with n, and one from window to window, which does: `M(n) = M0(n) + n_e s²`, so windows of another
- * size than the calibration's can be judged. nu is at most k - 1, as for any sum of weighted chi-squares.
+ * size than the calibration's can be judged.
  *
  * @param windows - At least LEAST_WINDOWS, all on the same k bins.
  * @param sampling - The null if rows were independent, at the monitored window's size.
@@ -105,37 +108,54 @@ export function windowsNull(
     degrees_of_freedom: freedom,
     design_effect: mean / limit,
     ratios,
+    tailFreedom: Math.min(limit, sampling.degrees_of_freedom, freedom),
   };
 }
 
 /**
- * Probability of a scaled distance at least this large when nothing has changed. What the baseline's own
- * windows have done is never rarer than it was there: within their range the p-value is at least
- * `(1 + windows at least as far) / (1 + windows)`.
+ * Probability of a scaled distance at least this large when nothing has changed: the larger of two answers.
+ *
+ * The moment-matched chi-square is one. The other is what the baseline's own N windows support: within their range
+ * `(1 + windows at least as far) / (1 + N)`; beyond it `1 / (1 + N)` times a chi-square tail with at most k - 1 degrees of
+ * freedom. So nothing that the baseline itself has done is called rare, and two moments never promise more than was seen.
  */
 export function pValueOf(distance: number, nothing: NullDistribution): number {
   if (!(distance > 0)) return 1;
-  const matched = chiSquareSurvival(
-    (distance / nothing.mean) * nothing.degrees_of_freedom,
-    nothing.degrees_of_freedom,
-  );
   const ratio = distance / nothing.mean;
-  const further = nothing.ratios.filter((other) => other >= ratio).length;
-  const empirical = further === 0 ? 0 : (1 + further) / (1 + nothing.ratios.length);
-  return Math.min(1, Math.max(matched, empirical));
+  const freedom = nothing.degrees_of_freedom;
+  const matched = chiSquareSurvival(ratio * freedom, freedom);
+  return Math.min(1, Math.max(matched, supported(ratio, nothing)));
 }
 
-/** The scaled distance that is passed with probability alpha when nothing has changed. */
+function supported(ratio: number, { ratios, tailFreedom }: NullDistribution): number {
+  const furthest = ratios.at(-1);
+  if (furthest === undefined) return 0;
+  if (ratio <= furthest) return (1 + ratios.filter((other) => other >= ratio).length) / (1 + ratios.length);
+  const beyond =
+    chiSquareSurvival(ratio * tailFreedom, tailFreedom) /
+    chiSquareSurvival(furthest * tailFreedom, tailFreedom);
+  return (Number.isFinite(beyond) ? beyond : 0) / (1 + ratios.length);
+}
+
+/** The scaled distance whose p-value is alpha: what a window must pass to be evidence. */
 export function criticalDistance(alpha: number, nothing: NullDistribution): number {
-  const matched =
-    (chiSquareQuantile(alpha, nothing.degrees_of_freedom) * nothing.mean) / nothing.degrees_of_freedom;
-  const allowed = Math.floor(alpha * (1 + nothing.ratios.length)) - 1;
-  const empirical = allowed >= 0 ? nothing.ratios.at(-1 - allowed) : nothing.ratios.at(-1);
-  return Math.max(matched, (empirical ?? 0) * nothing.mean);
+  const freedom = nothing.degrees_of_freedom;
+  const matched = chiSquareQuantile(alpha, freedom) / freedom;
+  return Math.max(matched, supportedAt(alpha, nothing)) * nothing.mean;
+}
+
+function supportedAt(alpha: number, { ratios, tailFreedom }: NullDistribution): number {
+  const furthest = ratios.at(-1);
+  if (furthest === undefined) return 0;
+  const allowed = Math.floor(alpha * (1 + ratios.length)) - 1; // windows that may lie as far
+  if (allowed >= 1) return ratios.at(-allowed) ?? furthest;
+  const tail =
+    Math.min(1, alpha * (1 + ratios.length)) * chiSquareSurvival(furthest * tailFreedom, tailFreedom);
+  return Math.max(furthest, chiSquareQuantile(Math.max(tail, Number.MIN_VALUE), tailFreedom) / tailFreedom);
 }
 
 /** What is shown of it. */
-export function calibrationOf({ ratios: _, ...shown }: NullDistribution): Calibration {
+export function calibrationOf({ ratios: _, tailFreedom: __, ...shown }: NullDistribution): Calibration {
   return shown;
 }
 

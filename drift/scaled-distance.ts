@@ -11,7 +11,7 @@
  * @see Lin (1991), IEEE Transactions on Information Theory 37; the expansion is that of any phi-divergence,
  *   Pardo (2006), Statistical Inference Based on Divergence Measures, ch. 3.
  * @example
- * scaledDistance([50, 50], [60, 40]); // 2.0101…
+ * scaledDistance([50, 50], [60, 40]); // 2.0238…
  */
 export function scaledDistance(reference: readonly number[], current: readonly number[]): number {
   if (reference.length !== current.length) {

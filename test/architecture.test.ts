@@ -39,7 +39,8 @@ const PACKAGES: readonly { readonly name: RegExp; readonly onlyIn: readonly stri
   { name: /^@duckdb\//, onlyIn: ["store"] },
   { name: /^onnxruntime-node/, onlyIn: ["deployer"] },
   { name: /^nodemailer/, onlyIn: ["alerts"] },
-  { name: /^(prom-client|@hono\/node-server|pino|commander|yaml)/, onlyIn: ["app"] },
+  { name: /^(prom-client|@hono\/node-server|pino|commander)/, onlyIn: ["app"] },
+  { name: /^yaml/, onlyIn: ["app", "dashboards"] },
 ];
 
 const PURE_PACKAGES: Readonly<Record<string, RegExp>> = {

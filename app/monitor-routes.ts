@@ -8,6 +8,7 @@ import { resourceName } from "../schema/names.ts";
 import { timeText } from "../schema/record.ts";
 import type { StoredMonitor } from "../store/monitors.ts";
 import { checkWindow, type MonitorParts } from "./monitor.ts";
+import { hideMonitor, showNewest } from "./show-result.ts";
 import { windowsWithin } from "./window-grid.ts";
 
 const MOST_WINDOWS_PER_CALL = 1_000;
@@ -136,6 +137,7 @@ export function addMonitorRoutes(api: OpenAPIHono, parts: MonitorParts): void {
     const { model, name } = c.req.valid("param");
     await existing(model, name);
     await parts.monitors.remove(model, name);
+    hideMonitor(parts.metrics, { model, name });
     return c.body(null, 204);
   });
   api.openapi(runMonitor, async (c) => {
@@ -153,6 +155,7 @@ export function addMonitorRoutes(api: OpenAPIHono, parts: MonitorParts): void {
     const windows = [];
     for (const window of windowsWithin(new Date(from), new Date(to), length, origin))
       windows.push(await checkWindow(parts, monitor, window));
+    await showNewest(parts, monitor);
     return c.json({ windows }, 200);
   });
   api.openapi(driftResults, async (c) => {

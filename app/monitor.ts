@@ -9,7 +9,7 @@ import { emit } from "../events/events.ts";
 import type { Retrain } from "../retrain-trigger/retrain.ts";
 import type { Cause, ColumnResult, WindowResult } from "../schema/drift-result.ts";
 import { durationMs } from "../schema/duration.ts";
-import type { Metrics } from "../schema/metrics.ts";
+import type { MonitorMetrics } from "../schema/metrics.ts";
 import type { Database, Transaction } from "../store/database.ts";
 import type { MonitorStore, StoredMonitor } from "../store/monitors.ts";
 import type { ProfileStore } from "../store/profiles.ts";
@@ -18,7 +18,7 @@ import type { ResultStore } from "../store/results.ts";
 import type { Baseline, Baselines } from "./baseline.ts";
 import { chanceDistance } from "./compare-files.ts";
 import { observeWindow, type WatchedColumn, watchedColumns } from "./observe-window.ts";
-import { showResult } from "./show-result.ts";
+import { countResult } from "./show-result.ts";
 import type { Window } from "./window-grid.ts";
 
 export interface MonitorParts {
@@ -31,7 +31,7 @@ export interface MonitorParts {
   readonly results: ResultStore;
   readonly alerts: Pick<Alerts, "onWindow">;
   readonly retrain: Pick<Retrain, "onWindow">;
-  readonly metrics: Metrics;
+  readonly metrics: MonitorMetrics;
   readonly now: () => Date;
 }
 
@@ -47,6 +47,7 @@ export async function checkWindow(
   monitor: StoredMonitor,
   window: Window,
 ): Promise<WindowResult> {
+  const started = parts.now().getTime();
   await parts.collector.flush(); // what was acknowledged is in the tables
   const baseline = await parts.baselines.get(monitor.model, monitor.spec.version);
   const columns = await watchedColumns(parts.records, baseline, monitor.spec.columns);
@@ -78,7 +79,8 @@ export async function checkWindow(
     await parts.retrain.onWindow(tx, result, history);
     await parts.monitors.advance(tx, monitor, window.to);
   });
-  showResult(parts.metrics, result);
+  countResult(parts.metrics, result);
+  parts.metrics.observe("leeway_check_duration_seconds", {}, (parts.now().getTime() - started) / 1_000);
   return result;
 }
 

@@ -2,6 +2,7 @@ import { durationMs } from "../schema/duration.ts";
 import type { StoredMonitor } from "../store/monitors.ts";
 import { nextRecordTime } from "../store/training-export.ts";
 import { checkWindow, type MonitorParts } from "./monitor.ts";
+import { hideMonitor, showNewest } from "./show-result.ts";
 import { type Window, windowAt } from "./window-grid.ts";
 
 /** Windows checked in one turn of one monitor, so that a long catch-up does not hold up the others. */
@@ -20,7 +21,10 @@ export async function checkDueWindows(parts: MonitorParts): Promise<SchedulerRep
   let checked = 0;
   const failed: { monitor: StoredMonitor; error: unknown }[] = [];
   for (const monitor of await parts.monitors.list()) {
-    if (!monitor.spec.enabled) continue;
+    if (!monitor.spec.enabled) {
+      hideMonitor(parts.metrics, monitor);
+      continue;
+    }
     try {
       checked += await checkMonitor(parts, monitor);
     } catch (error) {
@@ -43,7 +47,20 @@ async function checkMonitor(parts: MonitorParts, monitor: StoredMonitor): Promis
     });
     lastWasEmpty = result.rows === 0;
   }
+  if (checked > 0) await showNewest(parts, monitor);
+  showNextCheck(parts, monitor, next);
   return checked;
+}
+
+/** A monitor without a record yet waits for nothing and cannot be late. */
+function showNextCheck(
+  { metrics }: MonitorParts,
+  { model, name, spec }: StoredMonitor,
+  next: Window | undefined,
+): void {
+  if (!next) return;
+  const dueMs = next.to.getTime() + durationMs(spec.grace);
+  metrics.set("leeway_next_check_timestamp_seconds", { model, monitor: name }, dueMs / 1_000);
 }
 
 function isClosed({ spec }: StoredMonitor, window: Window, now: Date): boolean {

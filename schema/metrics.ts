@@ -167,3 +167,9 @@ export interface Metrics {
   set<N extends Named<"gauge">>(name: N, labels: MetricLabels<N>, value: number): void;
   observe<N extends Named<"histogram">>(name: N, labels: MetricLabels<N>, value: number): void;
 }
+
+/** For those who also take series away: the last word on a feature or a monitor that is gone must not stand for ever. */
+export interface MonitorMetrics extends Metrics {
+  /** Removes every series of a gauge that has these labels. */
+  forget<N extends Named<"gauge">>(name: N, labels: Partial<MetricLabels<N>>): void;
+}

@@ -60,7 +60,7 @@ export const alertRules: readonly AlertRule[] = [
     for: "5m",
     severity: "warning",
     summary: `Data faults in ${MONITOR}`,
-    description: "{{ $value }} features of the last closed window failed a data-quality check.",
+    description: "Features of the last closed window that failed a data-quality check: {{ $value }}.",
   },
   {
     alert: "LeewayFeaturesNotChecked",
@@ -69,7 +69,7 @@ export const alertRules: readonly AlertRule[] = [
     for: "15m",
     severity: "warning",
     summary: `Features of ${MONITOR} cannot be checked`,
-    description: "The check of {{ $value }} features failed: drift in them would go unseen.",
+    description: "Features whose check itself failed: {{ $value }}. Drift in them would go unseen.",
   },
   {
     alert: "LeewayWindowEmpty",
@@ -148,7 +148,7 @@ export const alertRules: readonly AlertRule[] = [
     severity: "warning",
     summary: "Values of {{ $labels.model }} have the wrong type",
     description:
-      "{{ $value | humanize }} values per record do not fit their column's type: a sender has changed what it sends.",
+      '{{ $value | printf "%.2f" }} values per record do not fit their column\'s type: a sender has changed what it sends.',
   },
   {
     alert: "LeewayNotificationsFail",

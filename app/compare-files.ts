@@ -5,13 +5,9 @@ import { ksTwoSampleP } from "../drift/distributions/kolmogorov.ts";
 import { driftedColumns, type Judgement, type JudgeOptions, judge } from "../drift/judge.ts";
 import { type ColumnPair, measureColumn } from "../drift/measure-column.ts";
 import { type ObservedColumn, observeNumeric } from "../drift/observed-column.ts";
+import { cramerVonMises } from "../drift/statistics/cramer-von-mises.ts";
 import { quantileSorted } from "../drift/statistics/quantile-edges.ts";
-import {
-  cramerVonMises,
-  energyDistance,
-  kolmogorovSmirnov,
-  wasserstein,
-} from "../drift/statistics/sorted-samples.ts";
+import { energyDistance, kolmogorovSmirnov, wasserstein } from "../drift/statistics/sorted-samples.ts";
 import type { RowStatistics } from "../drift/statistics-table.ts";
 import { unitChange } from "../drift/unit-change.ts";
 import type { CompareResult } from "../schema/compare-result.ts";

@@ -3,7 +3,7 @@ import { chiSquareQuantile, chiSquareSurvival } from "./distributions/chi-square
 import { multinomialSample, seededRandom } from "./distributions/random.ts";
 import { effectiveSize, scaledDistance, total } from "./scaled-distance.ts";
 
-const RESAMPLES = 1_000;
+const RESAMPLES = 500;
 const SEED = 20_010_401;
 /** Expected count above which the chi-square limit needs no help. */
 const LARGE_EXPECTED = 25;

@@ -27,7 +27,7 @@ export function promtool(...args: readonly string[]): string {
   }
 }
 
-export interface Sample {
+interface Sample {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: number;
 }
@@ -42,7 +42,7 @@ export interface RunningPrometheus {
   stop(): Promise<void>;
 }
 
-export interface RuleState {
+interface RuleState {
   readonly name: string;
   readonly type: "alerting" | "recording";
   readonly health: "ok" | "unknown" | "err";

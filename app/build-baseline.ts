@@ -6,6 +6,7 @@ import {
   isNumericType,
   numericBaseline,
 } from "../drift/baseline-column.ts";
+import { hasBins } from "../drift/binned.ts";
 import type { BlockSeries } from "../drift/calibration-windows.ts";
 import { ServiceError } from "../schema/errors.ts";
 import type { Dataset, DatasetColumn } from "../store/dataset.ts";
@@ -67,8 +68,11 @@ export async function describeColumn(
 export function blockSpec(column: BaselineColumn): { name: string; edges?: number[]; categories?: string[] } {
   if (!isNumeric(column))
     return { name: column.name, categories: column.categories.map(({ category }) => category) };
-  // Fewer than two bins: the test does not use bins, only the missing share is followed.
-  return { name: column.name, edges: column.edges.length >= 3 ? [...column.edges] : [] };
+  // Hardly any values: the test is made on the values themselves, see `testCounts`.
+  return {
+    name: column.name,
+    edges: hasBins(column) ? [...column.edges] : [Number.NEGATIVE_INFINITY, ...column.fine_edges],
+  };
 }
 
 /** The baseline over its own time: one series per column, without gaps. */

@@ -84,12 +84,9 @@ function observedOf(column: BaselineColumn, hour: HourlyProfile): ObservedColumn
   const common = { rows: hour.rows, missing: hour.missing, unusable: hour.unusable };
   if (!isNumeric(column))
     return { kind: "categorical", ...common, counts: new Map(Object.entries(hour.categories ?? {})) };
-  // The store counts everything up to the smallest edge, then bin by bin, then beyond the largest edge; end bins take what is outside.
-  const inner = hour.counts.slice(1, -1);
-  if (inner.length > 0) {
-    inner[0] = (inner[0] ?? 0) + (hour.counts[0] ?? 0);
-    inner[inner.length - 1] = (inner.at(-1) ?? 0) + (hour.counts.at(-1) ?? 0);
-  }
+  // The store counts up to each edge and then beyond the last one; the last bin takes what is outside.
+  const inner = hour.counts.slice(0, -1);
+  if (inner.length > 0) inner[inner.length - 1] = (inner.at(-1) ?? 0) + (hour.counts.at(-1) ?? 0);
   return {
     kind: "numeric",
     ...common,

@@ -32,7 +32,7 @@ export interface NumericBaseline extends Common {
   readonly edges: readonly number[];
   /** Edges of about a hundred quantile bins; every coarse edge is one of them. */
   readonly fine_edges: readonly number[];
-  /** Rows per fine bin. */
+  /** Rows up to the first fine edge, then per fine bin `(lo, hi]`: as many as there are edges. */
   readonly fine_counts: readonly number[];
   /** 1,001 quantiles, from the smallest value to the largest. */
   readonly quantiles: readonly number[];
@@ -99,7 +99,7 @@ export function numericBaseline(
     max: empty ? null : (values.at(-1) ?? null),
     edges,
     fine_edges: fine,
-    fine_counts: fine.length < 2 ? [] : countSorted(values, fine),
+    fine_counts: countUpTo(values, fine),
     quantiles: empty
       ? []
       : Array.from({ length: GRID_POINTS }, (_, i) => quantileSorted(values, i / (GRID_POINTS - 1))),
@@ -127,17 +127,15 @@ export function categoricalBaseline(
   };
 }
 
-/** Rows per bin `(lo, hi]` of sorted values; values outside go to the end bins. */
-export function countSorted(values: Float64Array, edges: readonly number[]): number[] {
-  const counts: number[] = [];
+/** Rows up to the first edge, then per bin `(lo, hi]`; what lies beyond the last edge is in the last. As many as there are edges. */
+export function countUpTo(values: Float64Array, edges: readonly number[]): number[] {
   let from = 0;
-  for (let bin = 1; bin < edges.length; bin += 1) {
-    const to =
-      bin === edges.length - 1 ? values.length : rowsUpTo(values, edges[bin] ?? Number.POSITIVE_INFINITY);
-    counts.push(to - from);
+  return edges.map((edge, i) => {
+    const to = i === edges.length - 1 ? values.length : rowsUpTo(values, edge);
+    const count = to - from;
     from = to;
-  }
-  return counts;
+    return count;
+  });
 }
 
 /** How many of the sorted values are at most `limit`. */

@@ -14,14 +14,20 @@ export interface BinnedPair {
   readonly current: readonly number[];
 }
 
+/** Whether the ten quantile bins see a numeric column: at least two are left once equal edges are one. */
+export function hasBins(baseline: NumericBaseline): boolean {
+  return baseline.edges.length >= 3;
+}
+
 /**
- * The counts that the deciding test is made on: the ten quantile bins of a numeric column; the listed
- * categories and, last, all the rest. The same layout as a `BlockSeries`.
+ * The counts that the deciding test is made on: the ten quantile bins of a numeric column, or its single values and what lies
+ * between and beyond them where it has hardly any; the listed categories and, last, all the rest.
  */
 export function testCounts(baseline: BaselineColumn, current: ObservedColumn): BinnedPair {
   if (isNumeric(baseline)) {
     if (current.kind !== "numeric")
       throw new RangeError(`column "${baseline.name}" is numeric, its window is not`);
+    if (!hasBins(baseline)) return cumulativeCounts(baseline, current);
     return {
       reference: coarsen(baseline.fine_counts, baseline.fine_edges, baseline.edges),
       current: coarsen(current.fine_counts, baseline.fine_edges, baseline.edges),
@@ -56,15 +62,8 @@ export function allCategories(
   };
 }
 
-/** Counts below the baseline's smallest value, per fine bin, and above its largest. */
+/** Counts below the baseline's smallest value, at it, per fine bin, and above its largest. */
 export function cumulativeCounts(baseline: NumericBaseline, current: ObservedNumeric): BinnedPair {
-  if (baseline.fine_counts.length === 0) {
-    const rows = usableRows(baseline);
-    return {
-      reference: [0, rows, 0],
-      current: [current.below, usableRows(current) - current.below - current.above, current.above],
-    };
-  }
   const inner = [...current.fine_counts];
   inner[0] = (inner[0] ?? 0) - current.below;
   inner[inner.length - 1] = (inner.at(-1) ?? 0) - current.above;

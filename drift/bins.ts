@@ -21,10 +21,10 @@ export function fineEdges(values: Float64Array, coarse: readonly number[]): numb
 }
 
 /**
- * Counts on the coarse bins from counts on the fine ones.
+ * Counts on the coarse bins `(lo, hi]` from counts up to each fine edge; the first coarse bin takes its lower edge too.
  *
  * @example
- * coarsen([1, 2, 3, 4], [0, 1, 2, 3, 4], [0, 2, 4]); // [3, 7]
+ * coarsen([1, 2, 3, 4, 5], [0, 1, 2, 3, 4], [0, 2, 4]); // [6, 9]
  */
 export function coarsen(
   counts: readonly number[],
@@ -34,7 +34,7 @@ export function coarsen(
   const sums: number[] = new Array(Math.max(0, coarse.length - 1)).fill(0);
   let bin = 0;
   for (let i = 0; i < counts.length; i += 1) {
-    const upper = fine[i + 1] ?? Number.POSITIVE_INFINITY;
+    const upper = fine[i] ?? Number.POSITIVE_INFINITY;
     while (bin < sums.length - 1 && upper > (coarse[bin + 1] ?? Number.POSITIVE_INFINITY)) bin += 1;
     sums[bin] = (sums[bin] ?? 0) + (counts[i] ?? 0);
   }

@@ -7,7 +7,8 @@ import type {
   StatisticResult,
   Verdict,
 } from "../schema/drift-result.ts";
-import { usableRows } from "./baseline-column.ts";
+import { type BaselineColumn, isNumeric, usableRows } from "./baseline-column.ts";
+import { hasBins } from "./binned.ts";
 import { type MeasuredColumn, summaries } from "./measure-column.ts";
 import { benjaminiHochberg, holm } from "./multiple-testing.ts";
 import { calibrationOf } from "./null-distribution.ts";
@@ -112,7 +113,7 @@ function columnResult(
   const sides = summaries(column.pair);
   const quality = qualityChecks(baseline, current, {
     missingEvidence: missing === "drifted" ? "grown" : "as-before",
-    stuck: drift === "drifted" && varies(sides.baseline) && !varies(sides.current) ? "stuck" : "varying",
+    stuck: drift === "drifted" && continuous(baseline) && !varies(sides.current) ? "stuck" : "varying",
   });
   const evidence = column.drift;
   const needed = evidence ? Math.max(evidence.effectAt(alpha), options.minimumEffect) : null;
@@ -130,7 +131,7 @@ function columnResult(
     baseline: sides.baseline,
     current: sides.current,
     quality,
-    calibration: evidence?.null ? calibrationOf(evidence.null) : null,
+    calibration: evidence ? calibrationOf(evidence.null) : null,
     cause:
       outcome.verdict === "stable" || outcome.verdict === "too-few"
         ? null
@@ -179,7 +180,7 @@ function verdictOf({
   if (!evidence || needed === null) {
     return { verdict: "stable", reason: "one value only, in the baseline and now" };
   }
-  const seen = `${column.primary === "ks" ? "KS" : "JS distance"} ${number(evidence.effect)}`;
+  const seen = `JS distance ${number(evidence.effect)}${column.primary === "ks" ? " on single values" : ""}`;
   if (drift === "drifted") {
     return {
       verdict: "drifted",
@@ -195,7 +196,7 @@ function verdictOf({
   if (blind > BLIND_EFFECT) {
     return {
       verdict: "too-few",
-      reason: `${rows} rows are too few to tell: within the budget only a distance above ${number(Math.min(1, blind))} would be evidence`,
+      reason: `${rows} rows${worth(rows, evidence.null.design_effect)} are too few to tell: within the budget only a distance above ${number(Math.min(1, blind))} would be evidence`,
     };
   }
   const significant = evidence.effect >= blind;
@@ -242,8 +243,8 @@ function withThresholds(
 ): Record<string, StatisticResult | null> {
   const { baseline, current } = column.pair;
   const evidence = column.drift;
-  const critical = evidence?.null ? 8 * Math.LN2 * evidence.effectAt(alpha) ** 2 : null; // T / n_e
-  const bins = evidence?.null !== null && (baseline.type === "numeric" || baseline.type === "timestamp");
+  const critical = evidence ? 8 * Math.LN2 * evidence.effectAt(alpha) ** 2 : null; // T / n_e
+  const bins = isNumeric(baseline) && hasBins(baseline);
   const effective = effectiveSize(usableRows(current), usableRows(baseline));
   const table: Record<string, StatisticResult | null> = {};
   for (const [name, result] of Object.entries(column.statistics)) {
@@ -252,7 +253,7 @@ function withThresholds(
       continue;
     }
     const threshold =
-      name === column.primary
+      name === "jensen_shannon" && column.primary === name
         ? needed
         : name === "psi" && bins
           ? critical
@@ -261,7 +262,7 @@ function withThresholds(
             : name === "ks"
               ? Math.sqrt(Math.log(2 / alpha) / 2 / effective)
               : null;
-    const p = name === column.primary ? evidence?.pValue : result.p_value;
+    const p = name === "jensen_shannon" && column.primary === name ? evidence?.pValue : result.p_value;
     table[name] = {
       ...result,
       ...(p === undefined ? {} : { p_value: p }),
@@ -289,12 +290,24 @@ function likelyCause(quality: readonly QualityCheck[], drift: Call): Cause | nul
     : null;
 }
 
+/** A column of many values: that it has one only is a stuck sensor, while a flag or a season may well rest. */
+function continuous(baseline: BaselineColumn): boolean {
+  return isNumeric(baseline) && baseline.edges.length > 5;
+}
+
 function varies(side: {
   readonly min?: number | null | undefined;
   readonly max?: number | null | undefined;
   readonly categories?: readonly unknown[] | undefined;
 }): boolean {
   return side.categories ? side.categories.length > 1 : side.min !== side.max;
+}
+
+/** How many independent rows the window is worth where its rows resemble each other. */
+function worth(rows: number, designEffect: number): string {
+  return designEffect < 2
+    ? ""
+    : `, worth ${number(Math.max(1, Math.round(rows / designEffect)))} independent ones,`;
 }
 
 function list(names: readonly string[]): string {

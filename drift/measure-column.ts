@@ -1,8 +1,7 @@
 import type { ColumnSummary, StatisticName } from "../schema/drift-result.ts";
 import { type BaselineColumn, isNumeric, usableRows } from "./baseline-column.ts";
-import { testCounts } from "./binned.ts";
+import { hasBins, testCounts } from "./binned.ts";
 import { type BlockSeries, calibrationWindows } from "./calibration-windows.ts";
-import { ksTwoSampleP } from "./distributions/kolmogorov.ts";
 import { pool, poolingFor } from "./groups.ts";
 import {
   criticalDistance,
@@ -35,7 +34,7 @@ export interface Evidence {
   readonly effect: number;
   /** Effect size at which the p-value falls to alpha. */
   readonly effectAt: (alpha: number) => number;
-  readonly null: NullDistribution | null;
+  readonly null: NullDistribution;
 }
 
 /** Everything measured of a column, before the budget is divided. */
@@ -55,29 +54,33 @@ const LN2 = Math.log(2);
 export function measureColumn(pair: ColumnPair): MeasuredColumn {
   const { baseline, current } = pair;
   const empty = usableRows(baseline) === 0 || usableRows(current) === 0;
-  const statistics = empty ? {} : statisticsTable(baseline, current, pair.rows);
-  const drift = empty ? null : (binnedEvidence(pair) ?? ksEvidence(pair, statistics));
+  const drift = empty ? null : driftEvidence(pair);
   return {
     pair,
-    statistics,
-    primary: drift === null ? null : drift.null === null ? "ks" : "jensen_shannon",
+    statistics: empty ? {} : statisticsTable(baseline, current, pair.rows),
+    primary: drift === null ? null : isNumeric(baseline) && !hasBins(baseline) ? "ks" : "jensen_shannon",
     drift,
     missing: missingEvidence(pair),
   };
 }
 
-/** The Jensen–Shannon distance on bins or pooled categories; `null` when there are fewer than two. */
-function binnedEvidence(pair: ColumnPair): Evidence | null {
+/** The Jensen–Shannon distance on bins, single values or pooled categories; `null` when there is one only, then and now. */
+function driftEvidence(pair: ColumnPair): Evidence | null {
   const { baseline, current } = pair;
-  if (isNumeric(baseline) && baseline.edges.length < 3) return null;
   const counts = testCounts(baseline, current);
-  const size = usableRows(current);
-  const groups = isNumeric(baseline) ? counts.reference.map((_, i) => i) : poolingFor(counts.reference, size);
-  if (Math.max(...groups) < 1) return null;
+  const binned = isNumeric(baseline) && hasBins(baseline);
+  const groups = binned
+    ? counts.reference.map((_, i) => i)
+    : poolingFor(counts.reference, usableRows(current));
+  const reference = pool(counts.reference, groups);
+  const observed = pool(counts.current, groups);
+  if (reference.filter((count, i) => count + (observed[i] ?? 0) > 0).length < 2) return null;
+  // The baseline's blocks hold nothing below its smallest value or above its largest.
+  const ends = isNumeric(baseline) && !binned ? [0] : [];
   return evidence(pair, {
-    reference: pool(counts.reference, groups),
-    current: pool(counts.current, groups),
-    series: pair.blocks?.counts.map((block) => pool(block, groups)),
+    reference,
+    current: observed,
+    series: pair.blocks?.counts.map((block) => pool([...ends, ...block, ...ends], groups)),
   });
 }
 
@@ -110,21 +113,6 @@ function evidence(
   };
 }
 
-/** Where the bins see nothing (a nearly constant baseline) the largest difference of the distribution functions decides. */
-function ksEvidence(pair: ColumnPair, statistics: StatisticsTable): Evidence | null {
-  const ks = statistics.ks;
-  if (!ks) return null;
-  const m = usableRows(pair.baseline);
-  const n = usableRows(pair.current);
-  return {
-    pValue: ks.p_value ?? ksTwoSampleP(ks.value, m, n),
-    effect: ks.value,
-    // Massart's bound on the Kolmogorov tail: errs by less than a hundredth here, towards calm.
-    effectAt: (alpha) => Math.sqrt(Math.log(2 / alpha) / 2 / effectiveSize(n, m)),
-    null: null,
-  };
-}
-
 function missingEvidence(pair: ColumnPair): Evidence | null {
   const { baseline, current } = pair;
   if (current.rows === 0 || baseline.rows === 0 || (baseline.missing === 0 && current.missing === 0))
@@ -148,7 +136,7 @@ export function summaries({ baseline, current }: ColumnPair): {
   readonly current: ColumnSummary;
 } {
   if (isNumeric(baseline) && current.kind === "numeric") {
-    const counts = baseline.edges.length >= 2 ? testCounts(baseline, current) : null;
+    const counts = hasBins(baseline) ? testCounts(baseline, current) : null;
     const bins = (side: readonly number[] | undefined) =>
       side?.map((count, i) => ({
         from: i === 0 ? null : (baseline.edges[i] ?? null),

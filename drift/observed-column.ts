@@ -1,6 +1,6 @@
 import {
   type CategoricalBaseline,
-  countSorted,
+  countUpTo,
   meanAndStd,
   type NumericBaseline,
   rowsUpTo,
@@ -21,7 +21,7 @@ export interface ObservedNumeric extends Common {
   readonly std: number | null;
   readonly min: number | null;
   readonly max: number | null;
-  /** Rows per fine bin of the baseline; values outside are in the end bins. */
+  /** Rows up to each fine edge of the baseline, as `fine_counts` there; values outside are in the end bins. */
   readonly fine_counts: readonly number[];
   readonly below: number;
   readonly above: number;
@@ -48,7 +48,7 @@ export function observeNumeric(
     ...meanAndStd(values),
     min: empty ? null : (values[0] ?? null),
     max: empty ? null : (values.at(-1) ?? null),
-    fine_counts: baseline.fine_edges.length < 2 ? [] : countSorted(values, baseline.fine_edges),
+    fine_counts: countUpTo(values, baseline.fine_edges),
     below: baseline.min === null ? 0 : rowsBelow(values, baseline.min),
     above: baseline.max === null ? 0 : values.length - rowsUpTo(values, baseline.max),
   };

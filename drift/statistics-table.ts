@@ -1,6 +1,6 @@
 import type { StatisticName, StatisticResult } from "../schema/drift-result.ts";
 import { type BaselineColumn, isNumeric, type NumericBaseline, usableRows } from "./baseline-column.ts";
-import { allCategories, cumulativeCounts, testCounts } from "./binned.ts";
+import { allCategories, cumulativeCounts, hasBins, testCounts } from "./binned.ts";
 import { definition, type Source } from "./definitions.ts";
 import { ksTwoSampleP } from "./distributions/kolmogorov.ts";
 import type { ObservedColumn, ObservedNumeric } from "./observed-column.ts";
@@ -45,7 +45,7 @@ function numericTable(
     ...more,
     definition: definition(name, "numeric", source),
   });
-  const bins = baseline.edges.length >= 3 ? testCounts(baseline, current) : null;
+  const bins = hasBins(baseline) ? testCounts(baseline, current) : null;
   const cumulative = rows ? null : fromCumulative(baseline, current);
   const ks = rows?.ks ?? cumulative?.ks;
   const wasserstein = rows?.wasserstein ?? cumulative?.wasserstein;
@@ -102,8 +102,14 @@ function fromCumulative(baseline: NumericBaseline, current: ObservedNumeric) {
   const value = ksFromBins(reference, counts);
   const low = baseline.min ?? 0;
   const high = baseline.max ?? 0;
-  const inner = baseline.fine_edges.length >= 2 ? baseline.fine_edges : [low, high];
-  const points = [Math.min(low, current.min ?? low), ...inner, Math.max(high, current.max ?? high)];
+  const first = baseline.fine_edges[0] ?? low;
+  // One more point than bins: below, at the first edge (no width), between the edges, above.
+  const points = [
+    Math.min(low, current.min ?? low),
+    first,
+    ...baseline.fine_edges,
+    Math.max(high, current.max ?? high),
+  ];
   let before = 0;
   let gap = 0;
   let wasserstein = 0;

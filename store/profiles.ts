@@ -167,7 +167,7 @@ function numericSql(
   { edges, min, max }: NonNullable<ProfileColumn["numeric"]>,
   within: string,
 ): string {
-  const bins = edges.length < 2 ? null : edges.map((edge) => `${edge}::double`).join(",");
+  const bins = edges.length < 1 ? null : edges.map((edge) => `${edge}::double`).join(",");
   // histogram() counts (previous edge, edge]; the first count holds all up to the smallest edge, the last all beyond the largest.
   const counts = bins
     ? `list_transform([${edges.map((edge) => `${edge}::double`).join(",")}, 'infinity'::double], e -> coalesce(h[e], 0)::bigint)`

@@ -112,13 +112,23 @@ export const alertRules: readonly AlertRule[] = [
   },
   {
     alert: "LeewayQueueNearlyFull",
-    measures: `${series("leeway_ingest_queue_records")} / ${series("leeway_ingest_queue_limit_records")}`,
+    measures: `${series("leeway_ingest_queue_bytes")} / ${series("leeway_ingest_queue_limit_bytes")}`,
     when: "> 0.8",
     for: "5m",
     severity: "critical",
     summary: "The ingest queue is nearly full",
     description:
       "The queue of {{ $labels.instance }} is {{ $value | humanizePercentage }} full: soon senders are answered with 429.",
+  },
+  {
+    alert: "LeewayBacklogNearlyFull",
+    measures: `${series("leeway_ingest_backlog_bytes")} / ${series("leeway_ingest_backlog_limit_bytes")}`,
+    when: "> 0.8",
+    for: "15m",
+    severity: "warning",
+    summary: "The journal is not moved into the tables fast enough",
+    description:
+      "The backlog of {{ $labels.instance }} is {{ $value | humanizePercentage }} of its limit: senders wait, and soon are answered with 429.",
   },
   {
     alert: "LeewayIngestSlow",

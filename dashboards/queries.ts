@@ -52,9 +52,11 @@ export const queries = {
   checkOverdue: `clamp_min(time() - max by (model, monitor) (${shown("leeway_next_check_timestamp_seconds")}), 0)`,
   ingestDuration: (quantile: number) => quantileOf(quantile, shownBuckets("leeway_ingest_duration_seconds")),
   checkDuration: (quantile: number) => quantileOf(quantile, shownBuckets("leeway_check_duration_seconds")),
-  queue: `sum by (instance) (${shown("leeway_ingest_queue_records")})`,
-  queueLimit: `sum by (instance) (${shown("leeway_ingest_queue_limit_records")})`,
-  backlog: `sum by (instance) (${shown("leeway_ingest_backlog_bytes")})`,
+  queue: `max by (instance) (${shown("leeway_ingest_queue_bytes")})`,
+  queueLimit: `max by (instance) (${shown("leeway_ingest_queue_limit_bytes")})`,
+  queueRecords: `max by (instance) (${shown("leeway_ingest_queue_records")})`,
+  backlog: `max by (instance) (${shown("leeway_ingest_backlog_bytes")})`,
+  backlogLimit: `max by (instance) (${shown("leeway_ingest_backlog_limit_bytes")})`,
 
   // Alerts and retraining
   alertsBySeverity: `sum by (severity) (${shown("leeway_alerts_firing")})`,

@@ -31,15 +31,25 @@ export const metricTable = {
     buckets: [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   },
   leeway_ingest_queue_records: { kind: "gauge", labels: [], help: "Records received and not yet durable." },
-  leeway_ingest_queue_limit_records: {
+  leeway_ingest_queue_bytes: {
     kind: "gauge",
     labels: [],
-    help: "Records the queue holds before a request is answered with 429.",
+    help: "Bytes of requests that wait to be taken in.",
+  },
+  leeway_ingest_queue_limit_bytes: {
+    kind: "gauge",
+    labels: [],
+    help: "Bytes of requests that may wait; beyond it the answer is 429.",
   },
   leeway_ingest_backlog_bytes: {
     kind: "gauge",
     labels: [],
     help: "Bytes that are durable in the journal and not yet in the tables.",
+  },
+  leeway_ingest_backlog_limit_bytes: {
+    kind: "gauge",
+    labels: [],
+    help: "Bytes that may be durable and not yet in the tables; beyond it requests wait, then are answered with 429.",
   },
   leeway_labels_joined_ratio: {
     kind: "gauge",

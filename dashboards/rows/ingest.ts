@@ -56,10 +56,18 @@ export const ingest = {
       min: 0,
     }),
     lines({
-      title: "Ingest queue",
-      says: "Records received and not yet durable, against the limit above which requests are answered with 429.",
+      title: "Records waiting",
+      says: "Records received and not yet durable: their senders have no answer yet.",
       unit: "short",
       width: 12,
+      asks: [{ expr: queries.queueRecords, legend: "{{instance}}" }],
+      min: 0,
+    }),
+    lines({
+      title: "Ingest queue",
+      says: "Bytes of requests that wait to be taken in, against the limit beyond which the answer is 429.",
+      unit: "bytes",
+      width: 8,
       asks: [
         { expr: queries.queue, legend: "{{instance}} waiting" },
         { expr: queries.queueLimit, legend: "{{instance}} limit" },
@@ -68,10 +76,13 @@ export const ingest = {
     }),
     lines({
       title: "Journal not yet in the tables",
-      says: "Bytes that are safe in the journal and still to be moved into the tables. It should return to nought between bursts.",
+      says: "Bytes that are safe in the journal and still to be moved into the tables. It returns to nought between bursts; at the limit requests wait, then are answered with 429.",
       unit: "bytes",
       width: 8,
-      asks: [{ expr: queries.backlog, legend: "{{instance}}" }],
+      asks: [
+        { expr: queries.backlog, legend: "{{instance}} waiting" },
+        { expr: queries.backlogLimit, legend: "{{instance}} limit" },
+      ],
       min: 0,
     }),
     lines({
@@ -89,7 +100,8 @@ export const ingest = {
       title: "Age of the last window, and how late the next check is",
       says: "The age climbs by one window's length and falls back when the next one closes. Overdue above nought means that the scheduler is behind.",
       unit: "s",
-      width: 8,
+      width: 24,
+      height: 6,
       asks: [
         { expr: queries.windowAge, legend: "{{model}} / {{monitor}} age" },
         { expr: queries.checkOverdue, legend: "{{model}} / {{monitor}} overdue" },

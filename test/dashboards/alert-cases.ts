@@ -222,8 +222,8 @@ export const alertCases: readonly AlertCase[] = [
     alert: "LeewayQueueNearlyFull",
     what: "nine tenths of the queue for five minutes",
     series: {
-      [`leeway_ingest_queue_records{${ON}}`]: "100x3 9000x20",
-      [`leeway_ingest_queue_limit_records{${ON}}`]: "10000x30",
+      [`leeway_ingest_queue_bytes{${ON}}`]: "100x3 9000x20",
+      [`leeway_ingest_queue_limit_bytes{${ON}}`]: "10000x30",
     },
     notYet: "8m",
     at: "10m",
@@ -237,10 +237,35 @@ export const alertCases: readonly AlertCase[] = [
     alert: "LeewayQueueNearlyFull",
     what: "a burst that is written down at once",
     series: {
-      [`leeway_ingest_queue_records{${ON}}`]: "100x3 9900 0x20",
-      [`leeway_ingest_queue_limit_records{${ON}}`]: "10000x30",
+      [`leeway_ingest_queue_bytes{${ON}}`]: "100x3 9900 0x20",
+      [`leeway_ingest_queue_limit_bytes{${ON}}`]: "10000x30",
     },
     at: "10m",
+    fires: "never",
+  },
+  {
+    alert: "LeewayBacklogNearlyFull",
+    what: "the tables do not keep up for a quarter of an hour",
+    series: {
+      [`leeway_ingest_backlog_bytes{${ON}}`]: "0x3 85x30",
+      [`leeway_ingest_backlog_limit_bytes{${ON}}`]: "100x40",
+    },
+    notYet: "17m",
+    at: "20m",
+    fires: {
+      labels: TARGET,
+      summary: "The journal is not moved into the tables fast enough",
+      description: "The backlog of a:8420 is 85% of its limit: senders wait, and soon are answered with 429.",
+    },
+  },
+  {
+    alert: "LeewayBacklogNearlyFull",
+    what: "a bulk import of ten minutes",
+    series: {
+      [`leeway_ingest_backlog_bytes{${ON}}`]: "0x3 99x10 0x30",
+      [`leeway_ingest_backlog_limit_bytes{${ON}}`]: "100x50",
+    },
+    at: "18m",
     fires: "never",
   },
   {

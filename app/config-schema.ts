@@ -1,0 +1,112 @@
+import { z } from "zod";
+import { alertRuleSpec, channelSpec } from "../schema/alert.ts";
+import { monitorSpec } from "../schema/monitor.ts";
+import { resourceName } from "../schema/names.ts";
+import { retrainPolicySpec } from "../schema/retrain.ts";
+
+/** Each role and what it is for; `app/auth.ts` says which calls it may make. */
+export const role = z.enum(["viewer", "ingest", "editor", "approver", "admin"]);
+export type Role = z.infer<typeof role>;
+
+const apiKey = z
+  .strictObject({
+    name: resourceName,
+    role,
+    key: z.string().min(20, "expected at least 20 characters: leeway key create makes a good one").optional(),
+    hash: z
+      .string()
+      .regex(/^sha256:[0-9a-f]{64}$/, "expected sha256: and the 64 hexadecimal digits of the key's SHA-256")
+      .optional(),
+  })
+  .refine(({ key, hash }) => (key === undefined) !== (hash === undefined), "expected either key or hash");
+
+const byteCount = z.int().min(1024);
+
+/** Everything that can be set, by key. Each is also an environment variable: `LEEWAY_` and the key in capitals. */
+export const configSchema = z.strictObject({
+  host: z.string().min(1).default("127.0.0.1").meta({ description: "Address to listen on" }),
+  port: z.int().min(0).max(65_535).default(8420).meta({ description: "Port; 0 takes a free one" }),
+  data_dir: z
+    .string()
+    .min(1)
+    .default("./leeway-data")
+    .meta({ description: "Folder of the database, the journal and the keys" }),
+  public_url: z
+    .url({ protocol: /^https?$/, error: "expected an address such as https://leeway.example.org" })
+    .optional()
+    .meta({ description: "How others reach this server: links in messages begin with it" }),
+  api_keys: z.array(apiKey).default([]).meta({ description: "Keys and their roles" }),
+  smtp_url: z
+    .url({ protocol: /^smtps?$/, error: "expected an address such as smtp://user:password@host:587" })
+    .optional()
+    .meta({ description: "Mail server for e-mail alerts" }),
+  smtp_from: z.string().min(3).optional().meta({ description: "Sender of e-mail alerts" }),
+  allow_private_targets: z.boolean().optional().meta({
+    description: "Whether webhooks may go to private addresses; when absent, only if host is loopback itself",
+  }),
+  log_level: z
+    .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
+    .default("info")
+    .meta({ description: "Least severity that is logged" }),
+  memory_limit: z
+    .string()
+    .regex(/^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$/, "expected an amount such as 400MB or 2GB")
+    .default("400MB")
+    .meta({ description: "Most memory the database takes" }),
+  max_body_bytes: byteCount.default(33_554_432).meta({ description: "Longest body of records or labels" }),
+  max_baseline_bytes: byteCount
+    .default(4_294_967_296)
+    .meta({ description: "Largest file a baseline is made from" }),
+  max_queued_bytes: byteCount
+    .default(100_663_296)
+    .meta({ description: "Records that may wait to be taken in; beyond it the answer is 429" }),
+  max_backlog_bytes: byteCount
+    .default(67_108_864)
+    .meta({ description: "Durable records that may wait for the tables; beyond it the answer is 429" }),
+  monitors: z
+    .array(z.strictObject({ model: resourceName, name: resourceName, ...monitorSpec.shape }))
+    .default([])
+    .meta({ description: "Monitors to be there" }),
+  channels: z
+    .record(resourceName, channelSpec)
+    .default({})
+    .meta({ description: "Where alerts are sent, by name" }),
+  alert_rules: z
+    .record(resourceName, alertRuleSpec)
+    .default({})
+    .meta({ description: "When to alert whom, by name" }),
+  retrain_policies: z
+    .record(resourceName, retrainPolicySpec)
+    .default({})
+    .meta({ description: "When to ask for retraining, by name" }),
+});
+
+export type Config = z.infer<typeof configSchema>;
+export type ConfigKey = keyof Config;
+
+export const configKeys = Object.keys(configSchema.shape) as ConfigKey[];
+
+/** Keys whose value is text as it stands; the others are written in YAML when they come from a variable or a flag. */
+const TEXT_KEYS: ReadonlySet<ConfigKey> = new Set([
+  "host",
+  "data_dir",
+  "public_url",
+  "smtp_url",
+  "smtp_from",
+  "log_level",
+  "memory_limit",
+]);
+
+export function isTextKey(key: ConfigKey): boolean {
+  return TEXT_KEYS.has(key);
+}
+
+/** `data_dir` -> `LEEWAY_DATA_DIR` */
+export function variableOf(key: ConfigKey): string {
+  return `LEEWAY_${key.toUpperCase()}`;
+}
+
+/** The configuration with these settings and defaults for the rest; for programs that start a server themselves. */
+export function configOf(settings: z.input<typeof configSchema> = {}): Config {
+  return configSchema.parse(settings);
+}

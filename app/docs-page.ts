@@ -1,0 +1,192 @@
+import { html, raw } from "hono/html";
+import type { ApiDocument, Content, Operation, Parameter, Schema } from "./openapi.ts";
+
+type Html = ReturnType<typeof html>;
+
+interface Call {
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
+  readonly operation: Operation;
+}
+
+/** The API as one page to be read: calls by tag, each with parameters, body and an example. No script, nothing from elsewhere. */
+export function docsPage(document: ApiDocument, publicUrl: string): Html {
+  const groups = groupByTag(document);
+  return page(
+    "Leeway API",
+    html`<h1>Leeway API <small>${document.info.version}</small></h1>
+      <p>${document.info.description}</p>
+      <p>Base address <code>${publicUrl}</code>. Machine-readable: <a href="/openapi.json">/openapi.json</a>. Where keys are
+        configured, send <code>Authorization: Bearer &lt;key&gt;</code>. Errors are
+        <a href="#schema-Problem">problem documents</a> with a <code>code</code>. Times are RFC 3339.</p>
+      <nav>${[...groups].map(([tag, calls]) => contents(tag, calls))}</nav>
+      ${[...groups].map(
+        ([tag, calls]) =>
+          html`<h2 id="tag-${tag}">${tag}</h2>${calls.map((call) => callSection(call, publicUrl))}`,
+      )}
+      <h2 id="schemas">Schemas</h2>
+      ${Object.entries(document.components?.schemas ?? {})
+        .sort(([a], [b]) => a.localeCompare(b))
+        .map(
+          ([name, schema]) =>
+            html`<section id="schema-${name}"><h3>${name}</h3>${schemaView(schema)}</section>`,
+        )}`,
+  );
+}
+
+/** What a browser sees that opens the server's address. */
+export function frontPage(version: string): Html {
+  return page(
+    "Leeway",
+    html`<h1>Leeway <small>${version}</small></h1>
+      <p>Watches machine-learning models in production: collects what they are asked and answer, compares it with the
+        training data, alerts, and asks for retraining.</p>
+      <ul>
+        <li><a href="/docs">API, to be read</a> · <a href="/openapi.json">for machines</a></li>
+        <li><a href="/metrics">Metrics</a> for Prometheus; <code>leeway dashboards export DIR</code> writes the Grafana dashboard</li>
+        <li><a href="/v1/events">Events</a> · <a href="/v1/alerts">Alerts</a></li>
+        <li><a href="/healthz">Alive</a> · <a href="/readyz">ready</a></li>
+      </ul>`,
+  );
+}
+
+function groupByTag(document: ApiDocument): Map<string, Call[]> {
+  const groups = new Map<string, Call[]>();
+  for (const [path, operations] of Object.entries(document.paths)) {
+    for (const [method, operation] of Object.entries(operations)) {
+      const tag = capitalised(operation.tags?.[0] ?? "Other");
+      const call = {
+        id: `${method}-${path.replaceAll(/[^\w]+/g, "-")}`,
+        method: method.toUpperCase(),
+        path,
+        operation,
+      };
+      groups.set(tag, [...(groups.get(tag) ?? []), call]);
+    }
+  }
+  return groups;
+}
+
+function capitalised(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+function contents(tag: string, calls: readonly Call[]): Html {
+  return html`<h4>${tag}</h4><ul>${calls.map(
+    ({ id, method, path, operation }) =>
+      html`<li><a href="#${id}"><b>${method}</b> ${path}</a> <span>${operation.summary ?? ""}</span></li>`,
+  )}</ul>`;
+}
+
+function callSection({ id, method, path, operation }: Call, publicUrl: string): Html {
+  return html`<section id="${id}">
+    <h3><b class="${method}">${method}</b> <code>${path}</code></h3>
+    <p><strong>${operation.summary ?? ""}</strong></p>
+    <p>${operation.description ?? ""}</p>
+    ${parameterTable(operation.parameters ?? [])}
+    ${operation.requestBody ? html`<h4>Body</h4>${contentView(operation.requestBody.content)}` : ""}
+    <h4>Answers</h4>
+    <table>${Object.entries(operation.responses).map(
+      ([status, response]) =>
+        html`<tr><td><code>${status}</code></td><td>${response.description ?? ""}</td><td>${contentNames(response.content)}</td></tr>`,
+    )}</table>
+    <h4>Example</h4><pre>${curlExample({ method, path, operation }, publicUrl)}</pre>
+  </section>`;
+}
+
+function parameterTable(parameters: readonly Parameter[]): Html | "" {
+  if (parameters.length === 0) return "";
+  return html`<h4>Parameters</h4><table>${parameters.map(
+    ({ name, in: place, required, description, schema }) =>
+      html`<tr><td><code>${name}</code></td><td>${place}${required ? "" : ", optional"}</td><td>${typeText(schema ?? {})}</td>
+        <td>${description ?? schema?.description ?? ""}${defaultText(schema)}</td></tr>`,
+  )}</table>`;
+}
+
+function defaultText(schema: Schema | undefined): string {
+  return schema?.default === undefined ? "" : ` Default ${JSON.stringify(schema.default)}.`;
+}
+
+function contentView(content: Content): Html[] {
+  return Object.entries(content).map(
+    ([type, { schema }]) => html`<p><code>${type}</code></p>${schema ? schemaView(schema) : ""}`,
+  );
+}
+
+function contentNames(content: Content | undefined): Html[] | "" {
+  if (!content) return "";
+  return Object.entries(content).map(
+    ([type, { schema }]) => html`<code>${type}</code> ${typeText(schema ?? {})} `,
+  );
+}
+
+/** The properties of an object as a table; the type alone for anything else. */
+function schemaView(schema: Schema): Html {
+  const alternatives = (schema.oneOf ?? schema.anyOf) as readonly Schema[] | undefined;
+  if (alternatives) {
+    return html`<p>One of:</p>${alternatives.map((alternative) => schemaView(alternative))}`;
+  }
+  const properties = schema.properties as Readonly<Record<string, Schema>> | undefined;
+  if (!properties) return html`<p>${typeText(schema)}</p>`;
+  const required = new Set(schema.required as readonly string[] | undefined);
+  return html`<table>${Object.entries(properties).map(
+    ([name, property]) =>
+      html`<tr><td><code>${name}</code></td><td>${required.has(name) && property.default === undefined ? "" : "optional"}</td>
+        <td>${typeText(property)}</td><td>${property.description ?? ""}${defaultText(property)}</td></tr>`,
+  )}</table>`;
+}
+
+function typeText(schema: Schema): Html {
+  if (typeof schema.$ref === "string") {
+    const name = schema.$ref.split("/").at(-1) ?? "";
+    return html`<a href="#schema-${name}">${name}</a>`;
+  }
+  if (schema.const !== undefined) return html`<code>${JSON.stringify(schema.const)}</code>`;
+  if (Array.isArray(schema.enum)) return html`${schema.enum.map((word) => JSON.stringify(word)).join(" | ")}`;
+  const alternatives = (schema.oneOf ?? schema.anyOf ?? schema.allOf) as readonly Schema[] | undefined;
+  if (alternatives) return html`${alternatives.map((one, i) => html`${i > 0 ? " | " : ""}${typeText(one)}`)}`;
+  if (schema.type === "array") return html`list of ${typeText((schema.items ?? {}) as Schema)}`;
+  const type = Array.isArray(schema.type) ? schema.type.join(" | ") : String(schema.type ?? "anything");
+  const bounds = [
+    schema.minimum === undefined ? "" : `≥ ${schema.minimum}`,
+    schema.maximum === undefined ? "" : `≤ ${schema.maximum}`,
+  ].filter((bound) => bound !== "");
+  return html`${[type, schema.format, ...bounds].filter((part) => part !== undefined).join(" ")}`;
+}
+
+function curlExample({ method, path, operation }: Omit<Call, "id">, publicUrl: string): string {
+  const body = operation.requestBody?.content;
+  const type = body
+    ? (Object.keys(body).find((name) => name === "application/json") ?? Object.keys(body)[0])
+    : undefined;
+  const query = (operation.parameters ?? [])
+    .filter((parameter) => parameter.in === "query" && parameter.required)
+    .map(({ name }) => `${name}=…`);
+  const address = `${publicUrl}${path}${query.length > 0 ? `?${query.join("&")}` : ""}`;
+  return [
+    `curl ${method === "GET" ? "" : `-X ${method} `}'${address}'`,
+    ...(operation.security?.length === 0 ? [] : ['-H "Authorization: Bearer $LEEWAY_API_KEY"']),
+    ...(type
+      ? [`-H 'Content-Type: ${type}'`, type === "application/json" ? "-d '{…}'" : "--data-binary @FILE"]
+      : []),
+  ].join(" \\\n  ");
+}
+
+function page(title: string, body: Html): Html {
+  return html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>${title}</title><style>${raw(STYLE)}</style></head><body>${body}</body></html>`;
+}
+
+const STYLE = `
+:root { color-scheme: light dark; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1 small { font-size: 50%; opacity: .6; } h2 { margin-top: 3rem; border-bottom: 1px solid #8886; }
+h4 { margin: 1rem 0 .25rem; } nav ul { list-style: none; padding: 0; margin: 0; } nav span { opacity: .7; }
+section { border: 1px solid #8884; border-radius: 6px; padding: .25rem 1rem .75rem; margin: 1rem 0; }
+section h3 { margin: .5rem 0; } code, pre, nav b, h3 b { font-family: ui-monospace, monospace; font-size: 90%; }
+pre { background: #8882; padding: .5rem .75rem; overflow-x: auto; border-radius: 4px; }
+table { border-collapse: collapse; width: 100%; } td { padding: .2rem .75rem .2rem 0; vertical-align: top; border-top: 1px solid #8883; }
+h3 b { padding: 0 .4rem; border-radius: 3px; background: #8883; } h3 b.GET { background: #2a72; } h3 b.DELETE { background: #c332; }
+`;

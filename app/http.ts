@@ -1,0 +1,155 @@
+import { randomUUID } from "node:crypto";
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context, MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
+import { ServiceError } from "../schema/errors.ts";
+import type { Log } from "./log.ts";
+import { problemResponse, STATUS_OF } from "./problem.ts";
+
+/** Longest body of calls that carry settings. Routes that take in data bound their own. */
+const SETTINGS_BYTES = 1024 * 1024;
+const TAKES_DATA = /\/(?:records|labels|baseline)$|^\/v1\/(?:capture\/|events-in$)/;
+
+const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
+  ["x-content-type-options", "nosniff"],
+  ["x-frame-options", "DENY"],
+  ["referrer-policy", "no-referrer"],
+  ["content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"],
+];
+
+/** An API without routes: what goes wrong in any of them becomes a problem document here. */
+export function createApi({
+  log,
+  guard,
+}: {
+  readonly log: Log;
+  readonly guard: MiddlewareHandler;
+}): OpenAPIHono {
+  const api = new OpenAPIHono({
+    defaultHook: (result) => {
+      if (result.success) return;
+      const issues = result.error.issues.map((issue) => ({
+        path: issue.path.length > 0 ? pathText(issue.path) : result.target,
+        message: "keys" in issue && issue.keys ? `not known here: ${issue.keys.join(", ")}` : issue.message,
+      }));
+      const where = result.target === "json" ? "body" : result.target;
+      throw new ServiceError(
+        "invalid-input",
+        `the ${where} is not valid: ${issues[0]?.path} ${issues[0]?.message}`,
+        {
+          issues,
+        },
+      );
+    },
+  });
+  api.use(aboutRequest(log), guard, boundSettings());
+  api.onError((error, c) => answerError(error, c, log));
+  api.notFound((c) => {
+    const methods = methodsAt(api, c.req.path);
+    const status = methods.length > 0 ? 405 : 404;
+    return problemResponse({
+      status,
+      code: status === 405 ? "method-not-allowed" : "not-found",
+      detail:
+        status === 405
+          ? `${c.req.path} takes ${methods.join(", ")}, not ${c.req.method}`
+          : `there is nothing at ${c.req.path}: /docs lists the calls`,
+      requestId: requestIdOf(c),
+      headers: status === 405 ? { allow: methods.join(", ") } : {},
+    });
+  });
+  return api;
+}
+
+/** Gives each request an id (its own, when it brings a plain one), headers against misuse, and a line in the log. */
+function aboutRequest(log: Log): MiddlewareHandler {
+  return async (c, next) => {
+    const brought = c.req.header("x-request-id");
+    const id = brought !== undefined && /^[\w.:-]{1,128}$/.test(brought) ? brought : randomUUID();
+    c.set("requestId", id);
+    const started = performance.now();
+    await next();
+    c.header("x-request-id", id);
+    for (const [name, value] of SECURITY_HEADERS) c.header(name, value);
+    if (log.isLevelEnabled("debug")) {
+      const { method, path } = c.req;
+      const ms = Math.round(performance.now() - started);
+      log.debug({ method, path, status: c.res.status, duration_ms: ms, request_id: id }, "request");
+    }
+  };
+}
+
+function boundSettings(): MiddlewareHandler {
+  const bounded = bodyLimit({
+    maxSize: SETTINGS_BYTES,
+    onError: () => {
+      throw new ServiceError("too-large", `the body is longer than ${SETTINGS_BYTES} bytes`);
+    },
+  });
+  return (c, next) => {
+    const { method, path } = c.req;
+    if (method === "GET" || method === "HEAD" || TAKES_DATA.test(path)) return next();
+    return bounded(c, next);
+  };
+}
+
+function answerError(error: Error, c: Context, log: Log): Response {
+  const requestId = requestIdOf(c);
+  if (error instanceof ServiceError) {
+    const status = STATUS_OF[error.code];
+    if (status >= 500) log.warn({ err: error, request_id: requestId }, error.message);
+    return problemResponse({
+      status,
+      code: error.code,
+      detail: error.message,
+      requestId,
+      issues: error.issues,
+      headers: {
+        ...(error.retryAfterSeconds === undefined
+          ? {}
+          : { "retry-after": String(Math.ceil(error.retryAfterSeconds)) }),
+        ...(status === 401 ? { "www-authenticate": 'Bearer realm="leeway"' } : {}),
+      },
+    });
+  }
+  if (error instanceof HTTPException && error.status < 500) return answerHttpException(error, c);
+  log.error({ err: error, method: c.req.method, path: c.req.path, request_id: requestId }, "a call failed");
+  return problemResponse({
+    status: 500,
+    code: "internal",
+    detail: `the server failed at this call: its log says why under request id ${requestId}`,
+    requestId,
+  });
+}
+
+/** Thrown by the router: a body that is not JSON, or of a type that the call does not take. */
+function answerHttpException(error: HTTPException, c: Context): Response {
+  const unsupported = error.status === 415;
+  return problemResponse({
+    status: error.status,
+    code: unsupported ? "unsupported-media-type" : "invalid-input",
+    detail: unsupported
+      ? `content-type ${c.req.header("content-type") ?? "(none)"} is not taken here: expected application/json`
+      : error.message,
+    requestId: requestIdOf(c),
+  });
+}
+
+function requestIdOf(c: Context): string {
+  const id: unknown = c.get("requestId");
+  return typeof id === "string" ? id : randomUUID();
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path
+    .map((key, i) => (typeof key === "number" ? `[${key}]` : `${i > 0 ? "." : ""}${String(key)}`))
+    .join("");
+}
+
+/** Methods that have a handler at this path. */
+function methodsAt(api: OpenAPIHono, path: string): string[] {
+  return ["GET", "POST", "PUT", "PATCH", "DELETE"].filter((method) =>
+    api.router.match(method, path)[0].some(([[, route]]) => route.method === method),
+  );
+}

@@ -1,0 +1,65 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { type MetricDefinition, type MonitorMetrics, metricTable } from "../schema/metrics.ts";
+
+type Labels = Readonly<Record<string, string>>;
+type Series = Map<string, Labels>;
+
+/** What the service shows of itself: every metric of the table, and those of the process. */
+export interface ServiceMetrics extends MonitorMetrics {
+  /** The text that `/metrics` answers with, and its content type. */
+  read(): Promise<{ readonly text: string; readonly contentType: string }>;
+}
+
+export function createMetrics({ version }: { readonly version: string }): ServiceMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: "leeway_build_info",
+    help: "1, labelled with the version that runs.",
+    labelNames: ["version"],
+    registers: [registry],
+  }).set({ version }, 1);
+
+  const counters = new Map<string, Counter>();
+  const gauges = new Map<string, { readonly gauge: Gauge; readonly series: Series }>();
+  const histograms = new Map<string, Histogram>();
+  for (const [name, definition] of Object.entries<MetricDefinition>(metricTable)) {
+    const options = {
+      name,
+      help: definition.help,
+      labelNames: [...definition.labels],
+      registers: [registry],
+    };
+    if (definition.kind === "counter") counters.set(name, new Counter(options));
+    if (definition.kind === "gauge") gauges.set(name, { gauge: new Gauge(options), series: new Map() });
+    if (definition.kind === "histogram") {
+      histograms.set(name, new Histogram({ ...options, buckets: [...(definition.buckets ?? [])] }));
+    }
+  }
+
+  return {
+    count: (name, labels, by = 1) => known(counters, name).inc({ ...labels }, by),
+    set: (name, labels, value) => {
+      const { gauge, series } = known(gauges, name);
+      series.set(JSON.stringify(Object.values(labels)), labels);
+      gauge.set({ ...labels }, value);
+    },
+    observe: (name, labels, value) => known(histograms, name).observe({ ...labels }, value),
+    forget: (name, labels) => {
+      const { gauge, series } = known(gauges, name);
+      const wanted = Object.entries(labels);
+      for (const [key, of] of series) {
+        if (!wanted.every(([label, value]) => of[label] === value)) continue;
+        gauge.remove({ ...of });
+        series.delete(key);
+      }
+    },
+    read: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
+  };
+}
+
+function known<M>(metrics: ReadonlyMap<string, M>, name: string): M {
+  const metric = metrics.get(name);
+  if (!metric) throw new RangeError(`no metric "${name}" of this kind is in schema/metrics.ts`);
+  return metric;
+}

@@ -328,7 +328,7 @@ function readerOf(path: string): { readonly sql: string; readonly kind: "text" |
   const file = literal(path);
   if (/\.parquet$/i.test(path)) return { sql: `read_parquet(${file})`, kind: "columns" };
   if (/\.(csv|tsv|txt)(\.gz)?$/i.test(path))
-    return { sql: `read_csv(${file}, sample_size = -1)`, kind: "text" };
+    return { sql: `read_csv(${file}, header = true, sample_size = -1)`, kind: "text" };
   if (/\.(ndjson|jsonl|json)(\.gz)?$/i.test(path))
     return { sql: `read_json(${file}, sample_size = -1, convert_strings_to_integers = false)`, kind: "text" };
   throw new ServiceError(

@@ -41,7 +41,12 @@ function draw(random: () => number, feature: number): number | string | null {
   }
 }
 
-function pairOf(random: () => number, feature: number, sizes: { readonly baseline: number; readonly current: number }, shift = 0): ColumnPair {
+function pairOf(
+  random: () => number,
+  feature: number,
+  sizes: { readonly baseline: number; readonly current: number },
+  shift = 0,
+): ColumnPair {
   const sample = (size: number, by: number) =>
     Array.from({ length: size }, () => {
       const value = draw(random, feature);
@@ -58,18 +63,36 @@ function pairOf(random: () => number, feature: number, sizes: { readonly baselin
     };
     return {
       baseline: categoricalBaseline(
-        { name: `f${feature}`, role: "input", type: "categorical", rows: before.length, missing: 0, unusable: 0 },
+        {
+          name: `f${feature}`,
+          role: "input",
+          type: "categorical",
+          rows: before.length,
+          missing: 0,
+          unusable: 0,
+        },
         count(before),
       ),
       current: { kind: "categorical", rows: now.length, missing: 0, unusable: 0, counts: count(now) },
     };
   }
-  const numbers = (values: readonly unknown[]) => Float64Array.from(values.filter((value) => typeof value === "number")).sort();
+  const numbers = (values: readonly unknown[]) =>
+    Float64Array.from(values.filter((value) => typeof value === "number")).sort();
   const baseline = numericBaseline(
-    { name: `f${feature}`, role: "input", type: "numeric", rows: before.length, missing: missing(before), unusable: 0 },
+    {
+      name: `f${feature}`,
+      role: "input",
+      type: "numeric",
+      rows: before.length,
+      missing: missing(before),
+      unusable: 0,
+    },
     numbers(before),
   );
-  return { baseline, current: observeNumeric(baseline, { rows: now.length, missing: missing(now), unusable: 0 }, numbers(now)) };
+  return {
+    baseline,
+    current: observeNumeric(baseline, { rows: now.length, missing: missing(now), unusable: 0 }, numbers(now)),
+  };
 }
 
 /** The most windows that may be called by chance: passed with a probability below one in a hundred when the budget is kept. */
@@ -81,37 +104,42 @@ function upperLimit(trials: number, alpha: number): number {
 
 describe("false alarms on samples of one distribution, 20 features, budget 1 %", () => {
   it.each([
-    { baseline: 30, current: 30, pairs: 200 },
-    { baseline: 300, current: 300, pairs: 200 },
-    { baseline: 3_000, current: 3_000, pairs: 100 },
-    { baseline: 30_000, current: 30_000, pairs: 25 },
-    { baseline: 30_000, current: 30, pairs: 50 },
-    { baseline: 3_000, current: 300, pairs: 200 },
-    { baseline: 300, current: 3_000, pairs: 100 },
-  ])("baseline $baseline, window $current, $pairs pairs: within the binomial limit", ({ baseline, current, pairs }) => {
-    const random = seededRandom(baseline * 7 + current);
-    let called = 0;
-    for (let i = 0; i < pairs; i += 1) {
-      const measured = Array.from({ length: 20 }, (_, feature) => measureColumn(pairOf(random, feature, { baseline, current })));
-      const { verdict } = judge(measured, EVIDENCE_ONLY).dataset;
-      if (verdict === "drifted" || verdict === "quality") called += 1;
-    }
-    expect(called).toBeLessThanOrEqual(upperLimit(pairs, 0.01));
-  });
+    { baseline: 30, current: 30, pairs: 60 },
+    { baseline: 300, current: 300, pairs: 60 },
+    { baseline: 3_000, current: 3_000, pairs: 60 },
+    { baseline: 30_000, current: 30_000, pairs: 20 },
+    { baseline: 30_000, current: 30, pairs: 20 },
+    { baseline: 3_000, current: 300, pairs: 60 },
+    { baseline: 300, current: 3_000, pairs: 40 },
+  ])(
+    "baseline $baseline, window $current, $pairs pairs: within the binomial limit",
+    ({ baseline, current, pairs }) => {
+      const random = seededRandom(baseline * 7 + current);
+      let called = 0;
+      for (let i = 0; i < pairs; i += 1) {
+        const measured = Array.from({ length: 20 }, (_, feature) =>
+          measureColumn(pairOf(random, feature, { baseline, current })),
+        );
+        const { verdict } = judge(measured, EVIDENCE_ONLY).dataset;
+        if (verdict === "drifted" || verdict === "quality") called += 1;
+      }
+      expect(called).toBeLessThanOrEqual(upperLimit(pairs, 0.01));
+    },
+  );
 });
 
 describe("detection", () => {
   it("finds a shift of half a standard deviation in one of 20 features at 1,000 rows nearly always", () => {
     const random = seededRandom(77);
     let found = 0;
-    for (let i = 0; i < 60; i += 1) {
+    for (let i = 0; i < 40; i += 1) {
       const measured = Array.from({ length: 20 }, (_, feature) =>
         measureColumn(pairOf(random, feature, { baseline: 5_000, current: 1_000 }, feature === 0 ? 0.5 : 0)),
       );
       const { dataset, columns } = judge(measured, OPTIONS);
       if (dataset.verdict === "drifted" && columns[0]?.verdict === "drifted") found += 1;
     }
-    expect(found).toBeGreaterThanOrEqual(58);
+    expect(found).toBeGreaterThanOrEqual(39);
   });
 
   it("does not call a trifle at a million rows, and says why", () => {

@@ -17,7 +17,7 @@ export const eventTypes = [
 
 export type EventType = (typeof eventTypes)[number];
 
-/** A CloudEvents 1.0 event in its JSON form. */
+/** A CloudEvents 1.0 event in its JSON form. `sequence` (a CloudEvents extension) orders the events of the feed as text. */
 export const cloudEvent = z
   .object({
     specversion: z.literal("1.0"),
@@ -28,6 +28,7 @@ export const cloudEvent = z
     time: z.string(),
     datacontenttype: z.literal("application/json"),
     data: z.record(z.string(), z.unknown()),
+    sequence: z.string().optional(),
   })
   .meta({ id: "CloudEvent" });
 

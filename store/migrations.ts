@@ -63,4 +63,47 @@ export const migrations: readonly Migration[] = [
       "create table collector_settings (name varchar primary key, value varchar not null)",
     ],
   },
+  {
+    number: 3,
+    name: "alerts, outbox, events and retraining",
+    statements: [
+      `create table events (
+         sequence bigint not null, id varchar not null, type varchar not null, subject varchar not null,
+         time timestamptz not null, data json not null)`,
+      // A message to the outside, written with what it tells of. `secret` is wiped once the message is done with.
+      `create table outbox (
+         id varchar not null, target_kind varchar not null, target_name varchar not null, about varchar not null,
+         body varchar not null, secret varchar, coalesce_key varchar, created_at timestamptz not null,
+         waiting_since timestamptz not null, due_at timestamptz not null, state varchar not null,
+         attempts integer not null, last_attempt_at timestamptz, last_status integer, last_error varchar,
+         finished_at timestamptz)`,
+      `create table channels (
+         name varchar primary key, spec json not null, created_at timestamptz not null, updated_at timestamptz not null,
+         disabled_at timestamptz, disabled_why varchar)`,
+      `create table alert_rules (
+         name varchar primary key, spec json not null, created_at timestamptz not null, updated_at timestamptz not null)`,
+      // One row: one episode of one rule on one monitor, from firing to resolved.
+      `create table alerts (
+         id varchar not null, rule varchar not null, model varchar not null, monitor varchar not null,
+         state varchar not null, severity varchar not null, summary varchar not null, features json not null,
+         since timestamptz not null, last_window_to timestamptz not null, last_notified_at timestamptz,
+         acknowledged_at timestamptz, acknowledged_by varchar, acknowledged_why varchar,
+         resolved_at timestamptz, owner varchar)`,
+      `create table retrain_policies (
+         name varchar primary key, spec json not null, created_at timestamptz not null, updated_at timestamptz not null,
+         disabled_at timestamptz, disabled_why varchar)`,
+      // decided_for: end of the window that led to the request, in the windows' time.
+      `create table retrain_runs (
+         id varchar not null, model varchar not null, policy varchar not null, status varchar not null,
+         reason varchar not null, decided_for timestamptz not null, requested_at timestamptz not null,
+         updated_at timestamptz not null, data_from timestamptz not null, data_to timestamptz not null,
+         drift json, token_hash varchar not null)`,
+      `create table retrain_reports (
+         run_id varchar not null, number integer not null, received_at timestamptz not null, report json not null)`,
+      `create table retrain_decisions (
+         policy varchar not null, model varchar not null, monitor varchar not null,
+         window_from timestamptz not null, window_to timestamptz not null, action varchar not null,
+         reason varchar not null, detail varchar not null, run_id varchar, decided_at timestamptz not null)`,
+    ],
+  },
 ];

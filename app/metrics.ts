@@ -1,6 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { type MetricDefinition, type MonitorMetrics, metricTable } from "../schema/metrics.ts";
 
+const TABLE: ReadonlyMap<string, MetricDefinition> = new Map(Object.entries(metricTable));
+
 type Labels = Readonly<Record<string, string>>;
 type Series = Map<string, Labels>;
 
@@ -23,7 +25,7 @@ export function createMetrics({ version }: { readonly version: string }): Servic
   const counters = new Map<string, Counter>();
   const gauges = new Map<string, { readonly gauge: Gauge; readonly series: Series }>();
   const histograms = new Map<string, Histogram>();
-  for (const [name, definition] of Object.entries<MetricDefinition>(metricTable)) {
+  for (const [name, definition] of TABLE) {
     const options = {
       name,
       help: definition.help,
@@ -37,8 +39,15 @@ export function createMetrics({ version }: { readonly version: string }): Servic
     }
   }
 
+  const introduced = new Set<string>();
   return {
-    count: (name, labels, by = 1) => known(counters, name).inc({ ...labels }, by),
+    count: (name, labels, by = 1) => {
+      const counter = known(counters, name);
+      const family = siblings(name, labels);
+      if (!introduced.has(family.key)) for (const each of family.members) counter.inc({ ...each }, 0);
+      introduced.add(family.key);
+      counter.inc({ ...labels }, by);
+    },
     set: (name, labels, value) => {
       const { gauge, series } = known(gauges, name);
       series.set(JSON.stringify(Object.values(labels)), labels);
@@ -55,6 +64,23 @@ export function createMetrics({ version }: { readonly version: string }): Servic
       }
     },
     read: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
+  };
+}
+
+/**
+ * The series that differ from this one only in a word the table lists, such as the outcome. They are shown at 0 as soon
+ * as the first of them is counted: Prometheus sees no increase in a series that begins at 1, so that the first failure
+ * of a channel would go unnoticed.
+ */
+function siblings(
+  name: string,
+  labels: Labels,
+): { readonly key: string; readonly members: readonly Labels[] } {
+  const listed = Object.entries(TABLE.get(name)?.values ?? {});
+  const others = Object.entries(labels).filter(([label]) => !listed.some(([known]) => known === label));
+  return {
+    key: JSON.stringify([name, ...others.toSorted(([a], [b]) => (a < b ? -1 : 1))]),
+    members: listed.flatMap(([label, words]) => words.map((word) => ({ ...labels, [label]: word }))),
   };
 }
 

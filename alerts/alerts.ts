@@ -178,6 +178,7 @@ export class Alerts {
       await this.#rules.put(tx, { name, spec, now: this.#parts.now() });
       if (!spec.enabled) await this.#end(tx, { rule: name }, "the rule was disabled");
     });
+    await this.showFiring();
   }
 
   rule(name: string): Promise<NamedSpec<AlertRuleSpec>> {
@@ -195,6 +196,7 @@ export class Alerts {
       await this.#rules.remove(tx, name);
       await this.#end(tx, { rule: name }, "the rule was deleted");
     });
+    await this.showFiring();
   }
 
   /** @throws ServiceError `conflict` when a rule still names the channel. */
@@ -214,6 +216,7 @@ export class Alerts {
     await this.#parts.database.transaction((tx) =>
       this.#end(tx, { model, monitor }, "the monitor was deleted"),
     );
+    await this.showFiring();
   }
 
   async list(query: AlertQuery): Promise<Alert[]> {
@@ -222,7 +225,7 @@ export class Alerts {
 
   /** Ends the reminders. Doing it again changes who and why. @throws ServiceError `not-found` or `conflict`. */
   async acknowledge(id: string, { by, why }: Acknowledgement): Promise<Alert> {
-    return this.#parts.database.transaction(async (tx) => {
+    const acknowledged = await this.#parts.database.transaction(async (tx) => {
       const alert = await this.#store.get(id, tx);
       if (alert.state === "resolved")
         throw new ServiceError(

@@ -23,13 +23,13 @@ import { decideRetrain, type JudgedWindow, type LastRun } from "./decide.ts";
 import { driftSummary } from "./drift-summary.ts";
 import { Policies, type PoliciesOptions, RETRAIN_POLICY } from "./policies.ts";
 import { fitOf } from "./run-status.ts";
-import { carriesToken, tokenHash } from "./status-token.ts";
+import { isToken, newRunToken, tokenHash } from "./status-token.ts";
 
 export interface RetrainOptions extends PoliciesOptions {
   /** Where trainers reach this service; without a slash at the end. */
   readonly publicUrl: () => string;
-  /** A new token that cannot be guessed: at least 32 random bytes as base64url. */
-  readonly newToken: () => string;
+  /** A new token that cannot be guessed, beginning with `RUN_TOKEN_PREFIX`. */
+  readonly newToken?: () => string;
   readonly metrics: Metrics;
 }
 
@@ -91,6 +91,11 @@ export class Retrain implements OutboxTarget {
     return decisions;
   }
 
+  /** Makes the policy, changes it, or enables its target again. */
+  putPolicy(name: string, spec: RetrainPolicySpec): Promise<void> {
+    return this.policies.put(name, spec);
+  }
+
   /** A run that somebody asks for, whatever the windows say. It counts for the cooldown. */
   async request(asked: RetrainRequest): Promise<RetrainRun> {
     const run = await this.#parts.database.transaction(async (tx) => {
@@ -125,10 +130,14 @@ export class Retrain implements OutboxTarget {
     return this.#store.decisions(policy, limit);
   }
 
-  /** Whether an `Authorization` header carries the run's own token. */
-  async mayReport(id: string, authorization: string | undefined): Promise<"yes" | "no"> {
+  /** @throws ServiceError `unauthorized` when the token is not this run's; `not-found`. */
+  async checkToken(id: string, token: string): Promise<void> {
     const { token_hash } = await this.#store.getRun(id);
-    return carriesToken(authorization, token_hash) ? "yes" : "no";
+    if (!isToken(token, token_hash))
+      throw new ServiceError(
+        "unauthorized",
+        `the token is not that of run ${id}: its request carries it as status_token`,
+      );
   }
 
   /**
@@ -214,7 +223,7 @@ export class Retrain implements OutboxTarget {
 
   async #request(tx: Transaction, ask: Ask): Promise<StoredRun> {
     const now = this.#parts.now();
-    const token = this.#parts.newToken();
+    const token = (this.#parts.newToken ?? newRunToken)();
     const { model } = ask.policy.spec;
     const run: StoredRun = {
       id: uuidv7(),

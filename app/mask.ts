@@ -25,12 +25,15 @@ export function maskSecrets(value: unknown): unknown {
 
 /** Takes what may be secret out of every address in a text. */
 export function maskAddresses(text: string): string {
-  return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/)(\S*@)?([^\s?#]*)([?#]\S*)?/gi, (...groups) => {
-    const [, scheme, user, rest, query] = groups as [string, string, string?, string?, string?];
-    const segments = (rest ?? "").split("/");
-    const path = segments.map((segment, i) => (i > 0 && segment.length >= LONG_SEGMENT ? MASK : segment));
-    return `${scheme}${user ? `${MASK}@` : ""}${path.join("/")}${query ? `?${MASK}` : ""}`;
-  });
+  return text.replace(
+    /\b([a-z][a-z0-9+.-]*:\/\/)([^\s"<>\\]*@)?([^\s"<>\\?#]*)([?#][^\s"<>\\]*)?/gi,
+    (...groups) => {
+      const [, scheme, user, rest, query] = groups as [string, string, string?, string?, string?];
+      const segments = (rest ?? "").split("/");
+      const path = segments.map((segment, i) => (i > 0 && segment.length >= LONG_SEGMENT ? MASK : segment));
+      return `${scheme}${user ? `${MASK}@` : ""}${path.join("/")}${query ? `?${MASK}` : ""}`;
+    },
+  );
 }
 
 /** A wrong value as it can be shown in a message, at most 80 characters; `path` is where it stands. */

@@ -1,0 +1,100 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Alerts } from "../alerts/alerts.ts";
+import { type Collector, openCollector } from "../collector/collector.ts";
+import { Outbox } from "../events/outbox.ts";
+import { Retrain } from "../retrain-trigger/retrain.ts";
+import { Database } from "../store/database.ts";
+import { EventStore } from "../store/events.ts";
+import { MonitorStore } from "../store/monitors.ts";
+import { ProfileStore } from "../store/profiles.ts";
+import { RecordStore } from "../store/records.ts";
+import { ResultStore } from "../store/results.ts";
+import { isLoopback } from "./auth.ts";
+import { Baselines } from "./baseline.ts";
+import type { Config } from "./config-schema.ts";
+import type { Log } from "./log.ts";
+import type { ServiceMetrics } from "./metrics.ts";
+import type { MonitorParts } from "./monitor.ts";
+
+/** What the service is made of. */
+export interface Parts extends MonitorParts {
+  readonly collector: Collector;
+  readonly outbox: Outbox;
+  readonly alerts: Alerts;
+  readonly retrain: Retrain;
+  readonly events: EventStore;
+  readonly metrics: ServiceMetrics;
+  /** Folder for files under way; empty after a start. */
+  readonly scratchDir: string;
+  close(): Promise<void>;
+}
+
+/** Opens the store and everything on it; what an earlier process had acknowledged is in the tables when it returns. */
+export async function openParts({
+  config,
+  publicUrl,
+  metrics,
+  log,
+  now,
+  random,
+  newToken,
+}: {
+  readonly config: Config;
+  readonly publicUrl: () => string;
+  readonly metrics: ServiceMetrics;
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly random: () => number;
+  readonly newToken: () => string;
+}): Promise<Parts> {
+  const dataDir = config.data_dir;
+  const scratchDir = join(dataDir, "scratch");
+  const database = await Database.open(join(dataDir, "leeway.duckdb"), { memoryLimit: config.memory_limit });
+  try {
+    await rm(scratchDir, { recursive: true, force: true });
+    await mkdir(scratchDir, { recursive: true });
+    const collector = await openCollector({
+      database,
+      dataDir,
+      now,
+      metrics,
+      log: (message, fields) => log.info(fields, message),
+      limits: {
+        bodyBytes: config.max_body_bytes,
+        queuedBytes: config.max_queued_bytes,
+        backlogBytes: config.max_backlog_bytes,
+      },
+    });
+    const outbox = new Outbox({ database, now, random });
+    const mayBePrivate = config.allow_private_targets ?? isLoopback(config.host);
+    const privateAddresses = mayBePrivate ? "allow" : "refuse";
+    const told = { database, outbox, privateAddresses, metrics, now, publicUrl } as const;
+    const email =
+      config.smtp_url === undefined ? undefined : { smtpUrl: config.smtp_url, from: config.smtp_from };
+    return {
+      database,
+      collector,
+      outbox,
+      metrics,
+      now,
+      scratchDir,
+      records: new RecordStore(database),
+      baselines: new Baselines(database),
+      monitors: new MonitorStore(database),
+      profiles: new ProfileStore(database),
+      results: new ResultStore(database),
+      events: new EventStore(database),
+      alerts: new Alerts({ ...told, email }),
+      retrain: new Retrain({ ...told, newToken }),
+      close: async () => {
+        await outbox.close();
+        await collector.close();
+        await database.close();
+      },
+    };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}

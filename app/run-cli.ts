@@ -1,0 +1,67 @@
+import { type Command, CommanderError } from "commander";
+import { ServiceError } from "../schema/errors.ts";
+import { AnsweredError } from "./api-client.ts";
+import { maskAddresses } from "./mask.ts";
+
+/** What a command's end means: 0 ok, 1 failed, 2 used wrongly, 3 the check says no. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, no: 3 } as const;
+
+/** Runs a command line to its end and returns the exit code. */
+export async function runCli(program: Command, args: readonly string[]): Promise<number> {
+  prepare(program);
+  process.exitCode = EXIT.ok;
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return Number(process.exitCode);
+  } catch (error) {
+    return reportFailure(error, args.includes("--json") ? "json" : "text");
+  }
+}
+
+/** A wrong call ends with one line and the way to the help. */
+function prepare(command: Command): void {
+  command.exitOverride().configureOutput({
+    outputError: (text, write) => {
+      const line = text
+        .replace(/^error: /, "")
+        .trim()
+        .replaceAll("\n", " ");
+      write(`leeway: ${line}; ${fullName(command)} --help shows how\n`);
+    },
+  });
+  if (command.commands.length > 0) {
+    command.action(() => {
+      if (command.args.length > 0) command.error(`error: unknown command '${command.args[0]}'`);
+      command.outputHelp({ error: true });
+      process.exitCode = EXIT.usage;
+    });
+  }
+  for (const sub of command.commands) prepare(sub);
+}
+
+function fullName(command: Command): string {
+  return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
+}
+
+function reportFailure(error: unknown, form: "json" | "text"): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (!(error instanceof ServiceError)) {
+    process.stderr.write(`leeway: this is a fault of leeway itself, please report it: ${stackOf(error)}\n`);
+    return EXIT.failed;
+  }
+  if (form === "json") {
+    const { code, message: detail, issues: errors } = error;
+    process.stderr.write(`${maskAddresses(JSON.stringify({ code, detail, errors }))}\n`);
+  } else {
+    const issues = error.issues.map(({ path, message }) => `\n  ${path === "" ? "" : `${path}: `}${message}`);
+    process.stderr.write(`leeway: ${error.message}${issues.join("")}\n`);
+  }
+  const ours = !(error instanceof AnsweredError);
+  return ours && (error.code === "invalid-input" || error.code === "invalid-config")
+    ? EXIT.usage
+    : EXIT.failed;
+}
+
+function stackOf(error: unknown): string {
+  return maskAddresses(error instanceof Error ? (error.stack ?? error.message) : String(error));
+}

@@ -1,0 +1,179 @@
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { Gate, refuseOpenServer } from "./auth.ts";
+import type { Config } from "./config-schema.ts";
+import { createApi } from "./http.ts";
+import { KeyRing } from "./keys.ts";
+import { listen } from "./listen.ts";
+import type { Log } from "./log.ts";
+import { createMetrics } from "./metrics.ts";
+import { version } from "./package-root.ts";
+import { openParts, type Parts } from "./parts.ts";
+import { problemResponse } from "./problem.ts";
+import { provision } from "./provision.ts";
+import { addRoutes } from "./routes.ts";
+import { checkDueWindows, type SchedulerReport } from "./scheduler.ts";
+import { showNewestOfAll } from "./show-result.ts";
+import { startTicker, type Ticker } from "./ticker.ts";
+
+/** How long requests under way may take after the service was told to stop. */
+const STOP_GRACE_MS = 20_000;
+const SECOND_MS = 1_000;
+const TOKEN_BYTES = 32;
+const OWNER_ONLY = 0o700;
+
+export interface ServerOptions {
+  readonly now: () => Date;
+  readonly log: Log;
+  /** In [0, 1): spreads retries. */
+  readonly random?: () => number;
+  /** Pause between looks for windows that have closed. */
+  readonly checkEveryMs?: number;
+}
+
+export interface RunningServer {
+  readonly url: string;
+  /** Checks the windows that have closed by now, without waiting for the next turn. */
+  checkNow(): Promise<SchedulerReport>;
+  /** Answers the requests under way, moves everything acknowledged into the tables, and lets the files go. */
+  close(): Promise<void>;
+}
+
+/**
+ * Runs the service. It listens at once and answers 503 until what an earlier process had acknowledged is in the tables.
+ *
+ * @throws ServiceError when the configuration would open it to others without keys, the port is taken, or the store
+ *   cannot be opened.
+ */
+export async function startServer(
+  config: Config,
+  { now, log, random = Math.random, checkEveryMs = 5 * SECOND_MS }: ServerOptions,
+): Promise<RunningServer> {
+  await mkdir(config.data_dir, { recursive: true, mode: OWNER_ONLY });
+  const keys = new KeyRing(config);
+  refuseOpenServer(config, keys);
+  let state: "starting" | "ready" | "stopping" = "starting";
+  const starting = (request: Request) => answerHealth(request, state) ?? notYet();
+  let answer: (request: Request, env: object) => Response | Promise<Response> = starting;
+  const listener = await listen({
+    host: config.host,
+    port: config.port,
+    fetch: (request, env) => answer(request, env),
+  });
+  const publicUrl = (config.public_url ?? listener.url).replace(/\/+$/, "");
+  try {
+    const metrics = createMetrics({ version });
+    const parts = await openParts({
+      config,
+      publicUrl: () => publicUrl,
+      metrics,
+      log,
+      now,
+      random,
+      newToken,
+    });
+    try {
+      await provision(parts, config);
+      await showNewestOfAll(parts);
+      await parts.alerts.showFiring();
+      const gate = new Gate(config, keys);
+      const api = createApi({ log, guard: gate.guard });
+      addRoutes(api, { parts, config, gate, publicUrl });
+      answer = (request, env) => answerHealth(request, state) ?? api.fetch(request, env);
+      const checkNow = inTurn(() => checkWindows(parts, log));
+      const tickers = startTickers({ parts, log, checkNow, checkEveryMs });
+      state = "ready";
+      log.info({ url: listener.url, version, data_dir: config.data_dir, keys: keys.state() }, "listening");
+      return {
+        url: listener.url,
+        checkNow,
+        close: async () => {
+          state = "stopping";
+          await listener.close(STOP_GRACE_MS);
+          await parts.outbox.close();
+          await Promise.all(tickers.map((ticker) => ticker.stop()));
+          await parts.close();
+        },
+      };
+    } catch (error) {
+      await parts.close();
+      throw error;
+    }
+  } catch (error) {
+    await listener.close(0);
+    throw error;
+  }
+}
+
+/** What a trainer shows to report on its run. */
+function newToken(): string {
+  return randomBytes(TOKEN_BYTES).toString("base64url");
+}
+
+/** Health is told apart from the rest: it has to be answered while nothing else can be. */
+function answerHealth(request: Request, state: "starting" | "ready" | "stopping"): Response | undefined {
+  if (request.url.endsWith("/healthz")) return Response.json({ status: "alive", version });
+  if (request.url.endsWith("/readyz"))
+    return Response.json({ status: state }, { status: state === "ready" ? 200 : 503 });
+  return undefined;
+}
+
+function notYet(): Response {
+  return problemResponse({
+    status: 503,
+    code: "unavailable",
+    detail: "the service is starting: try again in a moment",
+    requestId: "",
+    headers: { "retry-after": "1" },
+  });
+}
+
+function startTickers({
+  parts,
+  log,
+  checkNow,
+  checkEveryMs,
+}: {
+  readonly parts: Parts;
+  readonly log: Log;
+  readonly checkNow: () => Promise<unknown>;
+  readonly checkEveryMs: number;
+}): Ticker[] {
+  const deliver = async () => {
+    for (const { outcome, ...report } of await parts.outbox.deliverDue()) {
+      if (outcome === "delivered") log.info(report, "delivered");
+      else
+        log.warn(
+          report,
+          outcome === "retried" ? "not delivered, tried again later" : "not delivered, given up",
+        );
+    }
+  };
+  return [
+    startTicker({ name: "moving records", everyMs: SECOND_MS, work: () => parts.collector.tick(), log }),
+    startTicker({ name: "checking windows", everyMs: checkEveryMs, work: checkNow, log }),
+    startTicker({ name: "delivering", everyMs: SECOND_MS, work: deliver, turns: "overlapping", log }),
+  ];
+}
+
+async function checkWindows(parts: Parts, log: Log): Promise<SchedulerReport> {
+  const report = await checkDueWindows(parts);
+  for (const { monitor, error } of report.failed) {
+    log.warn({ err: error, model: monitor.model, monitor: monitor.name }, "a monitor could not be checked");
+  }
+  if (report.checked > 0) {
+    log.info({ windows: report.checked }, "checked");
+    await parts.alerts.showFiring();
+  }
+  return report;
+}
+
+/** Calls wait for the one before, so that no window is checked by two at once. */
+function inTurn<T>(work: () => Promise<T>): () => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return () => {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+}

@@ -13,11 +13,11 @@ export type Permission =
 
 /** What each role may do. */
 export const MAY: Readonly<Record<Role, ReadonlySet<Permission>>> = {
-  viewer: new Set(["read"]),
+  viewer: new Set(["read", "metrics"]),
   ingest: new Set(["ingest"]),
-  editor: new Set(["read", "ingest", "change"]),
-  approver: new Set(["read", "ingest", "change", "approve"]),
-  admin: new Set(["read", "ingest", "change", "approve", "administer"]),
+  editor: new Set(["read", "metrics", "ingest", "change", "run-status"]),
+  approver: new Set(["read", "metrics", "ingest", "change", "run-status", "approve"]),
+  admin: new Set(["read", "metrics", "ingest", "change", "run-status", "approve", "administer"]),
 };
 
 /** The least of the roles that may do it, to be named in a refusal. */

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { MiddlewareHandler } from "hono";
+import { runTokenOf } from "../retrain-trigger/status-token.ts";
 import { ServiceError } from "../schema/errors.ts";
 import { LEAST_ROLE, MAY, permissionFor } from "./access.ts";
 import type { Config } from "./config-schema.ts";
@@ -20,32 +21,24 @@ export function refuseOpenServer({ host, data_dir }: Config, keys: KeyRing): voi
   );
 }
 
-/** Who may do what on this server. */
-export class Gate {
-  readonly #keys: KeyRing;
-  readonly #loopback: "loopback" | "wide";
-  readonly #publicHost: string | undefined;
-
-  constructor(config: Config, keys: KeyRing) {
-    this.#keys = keys;
-    this.#loopback = isLoopback(config.host) ? "loopback" : "wide";
-    this.#publicHost = config.public_url === undefined ? undefined : new URL(config.public_url).hostname;
-  }
-
-  /**
-   * Lets a call through when its key may make it. Without any key, on loopback, everything is open to programs
-   * of this machine, but not to web pages of other sites that its browser shows.
-   */
-  readonly guard: MiddlewareHandler = async (c, next) => {
+/**
+ * Lets a call through when its key may make it. Without any key, on loopback, everything is open to programs
+ * of this machine, but not to web pages of other sites that its browser shows.
+ */
+export function requireKey(config: Config, keys: KeyRing): MiddlewareHandler {
+  const loopback = isLoopback(config.host);
+  const publicHost = config.public_url === undefined ? undefined : new URL(config.public_url).hostname;
+  return (c, next) => {
     const permission = permissionFor(c.req.method, c.req.path);
-    if (permission === "open" || (permission === "metrics" && this.#loopback === "loopback")) return next();
-    if (this.#isOpen()) {
-      refuseForeignPage(c.req.raw, this.#publicHost);
+    if (permission === "open" || (permission === "metrics" && loopback)) return next();
+    if (loopback && keys.state() === "open") {
+      refuseForeignPage(c.req.raw, publicHost);
       return next();
     }
-    if (permission === "run-status") return next(); // the route knows the run's own token, and asks mayReport otherwise
-    const key = this.#keyOf(c.req.header("authorization"));
-    if (!MAY[key.role].has(permission === "metrics" ? "read" : permission)) {
+    const authorization = c.req.header("authorization");
+    if (permission === "run-status" && runTokenOf(authorization) !== undefined) return next(); // checked by the route
+    const key = keyOf(authorization, keys);
+    if (!MAY[key.role].has(permission)) {
       throw new ServiceError(
         "forbidden",
         `key "${key.name}" has the role ${key.role}: this call needs ${LEAST_ROLE[permission]}`,
@@ -53,34 +46,22 @@ export class Gate {
     }
     return next();
   };
-
-  /** Whether a caller may report on a retraining run without the run's own token. */
-  async mayReport(request: Request): Promise<"yes" | "no"> {
-    if (this.#isOpen()) return "yes";
-    const token = bearer(request.headers.get("authorization"));
-    const key = token === undefined ? undefined : this.#keys.find(token);
-    return key && MAY[key.role].has("change") ? "yes" : "no";
-  }
-
-  #isOpen(): boolean {
-    return this.#loopback === "loopback" && this.#keys.state() === "open";
-  }
-
-  #keyOf(authorization: string | undefined): StoredKey {
-    const token = bearer(authorization);
-    if (token === undefined) {
-      throw new ServiceError(
-        "unauthorized",
-        "this call needs a key: send the header Authorization: Bearer <key>",
-      );
-    }
-    const key = this.#keys.find(token);
-    if (!key) throw new ServiceError("unauthorized", "the key is not known: it may have been revoked");
-    return key;
-  }
 }
 
-function bearer(authorization: string | null | undefined): string | undefined {
+function keyOf(authorization: string | undefined, keys: KeyRing): StoredKey {
+  const token = bearer(authorization);
+  if (token === undefined) {
+    throw new ServiceError(
+      "unauthorized",
+      "this call needs a key: send the header Authorization: Bearer <key>",
+    );
+  }
+  const key = keys.find(token);
+  if (!key) throw new ServiceError("unauthorized", "the key is not known: it may have been revoked");
+  return key;
+}
+
+function bearer(authorization: string | undefined): string | undefined {
   return /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
 }
 

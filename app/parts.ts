@@ -38,7 +38,6 @@ export async function openParts({
   log,
   now,
   random,
-  newToken,
 }: {
   readonly config: Config;
   readonly publicUrl: () => string;
@@ -46,7 +45,6 @@ export async function openParts({
   readonly log: Log;
   readonly now: () => Date;
   readonly random: () => number;
-  readonly newToken: () => string;
 }): Promise<Parts> {
   const dataDir = config.data_dir;
   const scratchDir = join(dataDir, "scratch");
@@ -86,7 +84,7 @@ export async function openParts({
       results: new ResultStore(database),
       events: new EventStore(database),
       alerts: new Alerts({ ...told, email }),
-      retrain: new Retrain({ ...told, newToken }),
+      retrain: new Retrain(told),
       close: async () => {
         await outbox.close();
         await collector.close();

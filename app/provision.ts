@@ -14,7 +14,7 @@ export async function provision(
     await named(`alert_rules.${name}`, alerts.putRule(name, spec));
   }
   for (const [name, spec] of Object.entries(config.retrain_policies)) {
-    await named(`retrain_policies.${name}`, retrain.policies.put(name, spec));
+    await named(`retrain_policies.${name}`, retrain.putPolicy(name, spec));
   }
   for (const { model, name, ...spec } of config.monitors) {
     await monitors.put({ model, name, spec, now: now() }); // its baseline may come later

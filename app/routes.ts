@@ -3,7 +3,6 @@ import { addAlertRoutes } from "../alerts/routes.ts";
 import { addCollectorRoutes } from "../collector/routes.ts";
 import { addEventRoutes } from "../events/routes.ts";
 import { addRetrainRoutes } from "../retrain-trigger/routes.ts";
-import type { Gate } from "./auth.ts";
 import { addBaselineRoutes } from "./baseline-routes.ts";
 import type { Config } from "./config-schema.ts";
 import { docsPage, frontPage } from "./docs-page.ts";
@@ -18,12 +17,10 @@ export function addRoutes(
   {
     parts,
     config,
-    gate,
     publicUrl,
   }: {
     readonly parts: Parts;
     readonly config: Config;
-    readonly gate: Gate;
     readonly publicUrl: string;
   },
 ): void {
@@ -35,7 +32,7 @@ export function addRoutes(
   });
   addMonitorRoutes(api, parts);
   addAlertRoutes(api, parts.alerts);
-  addRetrainRoutes(api, parts.retrain, { callerMayReport: (request) => gate.mayReport(request) });
+  addRetrainRoutes(api, parts.retrain);
   addEventRoutes(api, parts.events);
 
   const document = describeApi(api, publicUrl);

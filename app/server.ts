@@ -1,6 +1,5 @@
-import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import { Gate, refuseOpenServer } from "./auth.ts";
+import { refuseOpenServer, requireKey } from "./auth.ts";
 import type { Config } from "./config-schema.ts";
 import { createApi } from "./http.ts";
 import { KeyRing } from "./keys.ts";
@@ -19,7 +18,6 @@ import { startTicker, type Ticker } from "./ticker.ts";
 /** How long requests under way may take after the service was told to stop. */
 const STOP_GRACE_MS = 20_000;
 const SECOND_MS = 1_000;
-const TOKEN_BYTES = 32;
 const OWNER_ONLY = 0o700;
 
 export interface ServerOptions {
@@ -70,15 +68,13 @@ export async function startServer(
       log,
       now,
       random,
-      newToken,
     });
     try {
       await provision(parts, config);
       await showNewestOfAll(parts);
       await parts.alerts.showFiring();
-      const gate = new Gate(config, keys);
-      const api = createApi({ log, guard: gate.guard });
-      addRoutes(api, { parts, config, gate, publicUrl });
+      const api = createApi({ log, guard: requireKey(config, keys) });
+      addRoutes(api, { parts, config, publicUrl });
       answer = (request, env) => answerHealth(request, state) ?? api.fetch(request, env);
       const checkNow = inTurn(() => checkWindows(parts, log));
       const tickers = startTickers({ parts, log, checkNow, checkEveryMs });
@@ -103,11 +99,6 @@ export async function startServer(
     await listener.close(0);
     throw error;
   }
-}
-
-/** What a trainer shows to report on its run. */
-function newToken(): string {
-  return randomBytes(TOKEN_BYTES).toString("base64url");
 }
 
 /** Health is told apart from the rest: it has to be answered while nothing else can be. */

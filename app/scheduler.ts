@@ -20,6 +20,7 @@ export interface SchedulerReport {
 export async function checkDueWindows(parts: MonitorParts): Promise<SchedulerReport> {
   let checked = 0;
   const failed: { monitor: StoredMonitor; error: unknown }[] = [];
+  await parts.collector.flush(); // what was acknowledged counts, also for where the first window lies
   for (const monitor of await parts.monitors.list()) {
     if (!monitor.spec.enabled) {
       hideMonitor(parts.metrics, monitor);

@@ -204,7 +204,8 @@ function categoricalSql(view: string, column: ProfileColumn, within: string): st
       select *, row_number() over (partition by hour_start order by n desc, c) as rank from categories)
     select $baseline, hour_start, ${literal(column.name)}, sum(n)::bigint, (coalesce(sum(n) filter (c is null), 0) - sum(bad))::bigint,
       sum(bad)::bigint, null, null, null, null, 0, 0, null,
-      coalesce(json_group_object(c, n) filter (c is not null and rank <= ${MOST_CATEGORIES}), '{}')
+      to_json(map(coalesce(list(c) filter (c is not null and rank <= ${MOST_CATEGORIES}), []::varchar[]),
+        coalesce(list(n) filter (c is not null and rank <= ${MOST_CATEGORIES}), []::bigint[])))
     from ranked group by hour_start`;
 }
 

@@ -21,7 +21,9 @@ export class Database {
   readonly #instance: DuckDBInstance;
   readonly #reader: DuckDBConnection;
   readonly #writer: DuckDBConnection;
+  readonly #underWay = new Set<Promise<unknown>>();
   #lastWrite: Promise<unknown> = Promise.resolve();
+  #state: "open" | "closed" = "open";
 
   private constructor(instance: DuckDBInstance, reader: DuckDBConnection, writer: DuckDBConnection) {
     this.#instance = instance;
@@ -57,11 +59,12 @@ export class Database {
 
   /** Rows as plain objects: BIGINT as number where safe, TIMESTAMPTZ as Date, JSON as text, lists as arrays. */
   async all<Row>(sql: string, parameters: Parameters = {}): Promise<Row[]> {
-    return rows<Row>(this.#reader, sql, parameters);
+    return this.#watched(() => rows<Row>(this.#reader, sql, parameters));
   }
 
   /** Runs `work` alone and commits it whole, or rolls it back and rethrows. */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    if (this.#state === "closed") return Promise.reject(closed());
     const turn = this.#lastWrite.then(async () => {
       await this.#writer.run("begin");
       try {
@@ -82,18 +85,38 @@ export class Database {
 
   /** A further connection, for work that must not hold up the shared reader. The caller closes it. */
   async connect(): Promise<DuckDBConnection> {
-    const connection = await this.#instance.connect();
-    await connection.run("set timezone = 'UTC'");
-    return connection;
+    return this.#watched(async () => {
+      const connection = await this.#instance.connect();
+      await connection.run("set timezone = 'UTC'");
+      return connection;
+    });
   }
 
-  /** Waits for the write under way, writes everything into the one file and lets it go. */
+  /** Waits for what is under way, writes everything into the one file and lets it go. What comes later is refused. */
   async close(): Promise<void> {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
     await this.#lastWrite;
+    await Promise.allSettled(this.#underWay); // closing a connection under a running query ends the process
     this.#reader.closeSync();
     this.#writer.closeSync();
     this.#instance.closeSync();
   }
+
+  #watched<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#state === "closed") return Promise.reject(closed());
+    const running = work();
+    this.#underWay.add(running);
+    const done = () => this.#underWay.delete(running);
+    running.then(done, done);
+    return running;
+  }
+}
+
+function closed(): ServiceError {
+  return new ServiceError("unavailable", "the service is stopping: try again once it is back", {
+    retryAfterSeconds: 5,
+  });
 }
 
 async function openInstance(path: string, options: Record<string, string>): Promise<DuckDBInstance> {

@@ -5,9 +5,8 @@ import { ksTwoSampleP } from "../drift/distributions/kolmogorov.ts";
 import { driftedColumns, type Judgement, type JudgeOptions, judge } from "../drift/judge.ts";
 import { type ColumnPair, measureColumn } from "../drift/measure-column.ts";
 import { type ObservedColumn, observeNumeric } from "../drift/observed-column.ts";
-import { cramerVonMisesP } from "../drift/statistics/cramer-von-mises.ts";
 import { quantileSorted } from "../drift/statistics/quantile-edges.ts";
-import { sampleDistances } from "../drift/statistics/sorted-samples.ts";
+import { sortedSampleStatistics } from "../drift/statistics/sorted-samples.ts";
 import type { RowStatistics } from "../drift/statistics-table.ts";
 import { unitChange } from "../drift/unit-change.ts";
 import type { CompareResult } from "../schema/compare-result.ts";
@@ -245,13 +244,8 @@ function see(baseline: BaselineColumn, before: ColumnValues, now: ColumnValues):
 }
 
 function rowStatistics(a: Float64Array, b: Float64Array): RowStatistics {
-  const { ks, wasserstein, energy, cramerVonMises } = sampleDistances(a, b);
-  return {
-    ks: { value: ks, pValue: ksTwoSampleP(ks, a.length, b.length) },
-    wasserstein,
-    energy,
-    cramer_von_mises: { value: cramerVonMises, pValue: cramerVonMisesP(cramerVonMises, a.length, b.length) },
-  };
+  const { ks, ...others } = sortedSampleStatistics(a, b);
+  return { ks: { value: ks, pValue: ksTwoSampleP(ks, a.length, b.length) }, ...others };
 }
 
 function chosenColumns(dataset: Dataset, wanted: readonly string[] | undefined) {

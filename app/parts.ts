@@ -64,6 +64,8 @@ export async function openParts({
         backlogBytes: config.max_backlog_bytes,
       },
     });
+    metrics.set("leeway_ingest_queue_limit_bytes", {}, config.max_queued_bytes);
+    metrics.set("leeway_ingest_backlog_limit_bytes", {}, config.max_backlog_bytes);
     const outbox = new Outbox({ database, now, random });
     const mayBePrivate = config.allow_private_targets ?? isLoopback(config.host);
     const privateAddresses = mayBePrivate ? "allow" : "refuse";

@@ -169,7 +169,9 @@ export type MetricLabelValue<N extends MetricName, L extends string> = Table[N] 
       : string
     : string
   : string;
-export type MetricLabels<N extends MetricName> = Readonly<Record<Table[N]["labels"][number], string>>;
+export type MetricLabels<N extends MetricName> = {
+  readonly [L in MetricLabel<N>]: MetricLabelValue<N, L>;
+};
 
 /** Where the parts of the service report what they did. `app/metrics.ts` is the one implementation. */
 export interface Metrics {

@@ -23,7 +23,7 @@ import {
   timeColumnOf,
   unusable,
 } from "./build-baseline.ts";
-import { windowAt, windowsWithin } from "./window-grid.ts";
+import { type Window, windowAt, windowsWithin } from "./window-grid.ts";
 
 export interface CompareOptions {
   readonly preset?: "leeway" | undefined;
@@ -141,7 +141,7 @@ async function compareDatasets(
     judged.push(
       judgePairs(
         pairs,
-        judgeOptions(options, part),
+        judgeOptions(options),
         absentColumns(baseline, current, wanted, timeInBoth?.name, options),
       ),
     );
@@ -169,13 +169,11 @@ async function compareDatasets(
   };
 }
 
-function judgeOptions(options: CompareOptions, part: Part): JudgeOptions {
+function judgeOptions(options: CompareOptions): JudgeOptions {
+  const byTime = options.window !== undefined && !/rows$/.test(options.window);
   try {
     return {
-      budget: budgetOf(
-        options.falseAlarms ?? "0.01",
-        options.window === undefined ? undefined : part.lengthMs,
-      ),
+      budget: budgetOf(options.falseAlarms ?? "0.01", byTime ? durationMs(options.window ?? "") : undefined),
       minimumEffect: options.minimumEffect ?? 0.1,
       minimumRows: options.minimumRows ?? 20,
     };
@@ -358,8 +356,19 @@ async function windowsOf(
     from: from.toISOString(),
     to: to.toISOString(),
     slice: { time: { column: timeColumn, from, to } },
-    lengthMs,
+    lengthMs: coveredMs({ from, to }, range),
   }));
+}
+
+/** The first and the last window may be partly outside the file: they are judged as windows of the hours that they do cover. */
+function coveredMs(window: Window, range: { readonly from: Date; readonly to: Date }): number {
+  const from = Math.max(window.from.getTime(), range.from.getTime());
+  const to = Math.min(
+    window.to.getTime(),
+    (Math.floor(range.to.getTime() / BLOCK_MS.hour) + 1) * BLOCK_MS.hour,
+  );
+  const wholeHours = Math.ceil((to - from) / BLOCK_MS.hour) * BLOCK_MS.hour;
+  return Math.min(window.to.getTime() - window.from.getTime(), wholeHours);
 }
 
 /**

@@ -72,14 +72,20 @@ function origin({ spec }: StoredMonitor): Date | undefined {
   return spec.start === undefined ? undefined : new Date(spec.start);
 }
 
-/** The first window not yet checked; nothing before the first record. */
+/** Of a window that begins before the first record at least this share has to be covered. */
+const COVERED = 0.9;
+
+/** The first window not yet checked: after the last one checked, from the start that was asked for, or the first whole one with records. */
 async function firstWindow(parts: MonitorParts, monitor: StoredMonitor): Promise<Window | undefined> {
   const length = durationMs(monitor.spec.window);
   if (monitor.next_window !== null) return windowAt(new Date(monitor.next_window), length, origin(monitor));
   if (monitor.spec.start !== undefined)
     return windowAt(new Date(monitor.spec.start), length, origin(monitor));
   const range = await parts.records.timeRange(monitor.model);
-  return range && windowAt(range.first, length, origin(monitor));
+  if (!range) return undefined;
+  const first = windowAt(range.first, length, origin(monitor));
+  const covered = (first.to.getTime() - range.first.getTime()) / length;
+  return covered >= COVERED ? first : windowAt(first.to, length, origin(monitor));
 }
 
 /**

@@ -98,7 +98,7 @@ function evidence(
 ): Evidence {
   const size = current.reduce((sum, count) => sum + count, 0);
   const baselineRows = reference.reduce((sum, count) => sum + count, 0);
-  const sampling = independentNull(reference, size);
+  const sampling = samplingNull(pair.baseline, reference, size);
   const windows = series ? calibrationWindows(series, pair.windowBlocks ?? 1) : [];
   const nothing =
     windows.length < LEAST_WINDOWS ? sampling : windowsNull(windows, sampling, { size, baselineRows });
@@ -111,6 +111,24 @@ function evidence(
     effectAt: (alpha) => toEffect(criticalDistance(alpha, nothing)),
     null: nothing,
   };
+}
+
+/** Resampling takes milliseconds and windows of one baseline are often of one size: what was found is kept with the baseline. */
+const found = new WeakMap<BaselineColumn, Map<string, NullDistribution>>();
+const MOST_KEPT = 1_000;
+
+function samplingNull(
+  baseline: BaselineColumn,
+  reference: readonly number[],
+  size: number,
+): NullDistribution {
+  const kept = found.get(baseline) ?? new Map<string, NullDistribution>();
+  found.set(baseline, kept);
+  const key = `${size} ${reference.join(" ")}`;
+  const known = kept.get(key) ?? independentNull(reference, size);
+  if (kept.size >= MOST_KEPT) kept.clear();
+  kept.set(key, known);
+  return known;
 }
 
 function missingEvidence(pair: ColumnPair): Evidence | null {

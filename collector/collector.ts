@@ -1,24 +1,26 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { scheduler } from "node:timers/promises";
+import { V7Generator } from "uuidv7";
 import { ServiceError } from "../schema/errors.ts";
 import type { Metrics } from "../schema/metrics.ts";
-import { type IngestAnswer, labelRecord, scoringRecord } from "../schema/record.ts";
+import type { IngestAnswer } from "../schema/record.ts";
 import type { Database } from "../store/database.ts";
-import { identifier } from "../store/identifier.ts";
-import {
-  addColumns,
-  createModel,
-  freeName,
-  type ModelColumn,
-  readColumns,
-  readModels,
-  refreshView,
-  type StoredType,
-} from "../store/models.ts";
+import { FrameLoader } from "../store/frame-loader.ts";
+import { Journal } from "../store/journal.ts";
 import { RecordStore, type TimeWindow } from "../store/records.ts";
+import { Backlog } from "./backlog.ts";
+import { GroupCommit } from "./group-commit.ts";
 import { type CollectorLimits, defaultLimits } from "./limits.ts";
+import { ModelRows } from "./model-rows.ts";
+import type { RecordIssue } from "./record-issues.ts";
+import { recordSlices } from "./record-slices.ts";
+import { recoverJournal, settleSeed } from "./recover-journal.ts";
 import type { BatchFormat } from "./request-body.ts";
+import { type Reservation, Reservations } from "./reservations.ts";
+import type { Outcome, RequestContext, Rows } from "./rows.ts";
+import { instantOf } from "./timestamp.ts";
 
 export interface CollectorOptions {
   readonly database: Database;
@@ -46,235 +48,262 @@ export interface ExportedWindow {
   readonly remove: () => void;
 }
 
+/** Others get their turn after so many bytes of a long request. */
+const TURN_BYTES = 256 * 1024;
+
+/** Opens the collector on a data folder; what an earlier process had acknowledged is in the tables when it returns. */
 export async function openCollector(options: CollectorOptions): Promise<Collector> {
-  await mkdir(join(options.dataDir, "exports"), { recursive: true });
-  return new Collector(options);
+  const { database, dataDir, now } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const log = options.log ?? (() => undefined);
+  const folders = {
+    journal: join(dataDir, "journal"),
+    loading: join(dataDir, "loading"),
+    exports: join(dataDir, "exports"),
+  };
+  for (const folder of [folders.loading, folders.exports]) {
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+  }
+  const seed = await settleSeed(database, folders.journal);
+  const loader = await FrameLoader.open({ database, folder: folders.loading, now });
+  const lastSegment = await recoverJournal({ database, loader, journalFolder: folders.journal, log });
+  const journal = await Journal.open(folders.journal, seed, lastSegment);
+  const words = [0, 4, 8, 12].map((at) => seed.readInt32LE(at)) as [number, number, number, number];
+  const models = await ModelRows.open(database, words, limits);
+  const backlog = new Backlog({ loader, journal, limits, log });
+  return new Collector({ ...options, limits, journal, models, backlog, exports: folders.exports });
 }
 
-/** FIRST FORM: one transaction per request. */
+interface Parts extends CollectorOptions {
+  readonly limits: CollectorLimits;
+  readonly journal: Journal;
+  readonly models: ModelRows;
+  readonly backlog: Backlog;
+  readonly exports: string;
+}
+
+/** Takes records and labels in, acknowledges them when they are durable, and moves them into the tables. */
 export class Collector {
   readonly limits: CollectorLimits;
-  readonly #options: CollectorOptions;
-  #last: Promise<unknown> = Promise.resolve();
-  constructor(options: CollectorOptions) {
-    this.#options = options;
-    this.limits = { ...defaultLimits, ...options.limits };
+  readonly #parts: Parts;
+  readonly #groups: GroupCommit;
+  readonly #reservations: Reservations;
+  readonly #ids = new V7Generator();
+  #state: "open" | "closing" = "open";
+  #requests = 0;
+  #lastRequestDone: (() => void) | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.limits = parts.limits;
+    this.#reservations = new Reservations(parts.limits.queuedBytes);
+    this.#groups = new GroupCommit({
+      journal: parts.journal,
+      onDurable: (frames) => parts.backlog.add(frames),
+      onFailed: (frames) => {
+        for (const frame of frames) parts.models.forget(frame);
+      },
+    });
   }
 
-  receiveRecords(model: string, batch: Batch): Promise<IngestAnswer> {
-    return this.#inTurn(() => this.#storeRecords(model, batch));
+  /** Room for a request's body, to be released when the request is answered. */
+  reserve(): Reservation {
+    return this.#reservations.reserve();
   }
 
-  receiveLabels(model: string, batch: Batch): Promise<IngestAnswer> {
-    return this.#inTurn(() => this.#storeLabels(model, batch));
+  /**
+   * Takes scored instances in. When it returns, those counted as stored or duplicates survive a crash.
+   * @throws ServiceError `invalid-input` when the body as a whole cannot be read, `queue-full`, `unavailable`.
+   */
+  async receiveRecords(model: string, batch: Batch): Promise<IngestAnswer> {
+    const { models, metrics } = this.#parts;
+    const { records, done } = models.use(model);
+    try {
+      const answer = await this.#receive(records, batch);
+      for (const [outcome, count] of outcomesOf(answer)) {
+        metrics.count("leeway_records_total", { model, outcome }, count);
+      }
+      if (records.mismatches > 0)
+        metrics.count("leeway_type_mismatches_total", { model }, records.mismatches);
+      records.mismatches = 0;
+      return answer;
+    } finally {
+      done();
+    }
   }
 
+  /** Takes ground truth in, which may come before its record. Promises what `receiveRecords` does. */
+  async receiveLabels(model: string, batch: Batch): Promise<IngestAnswer> {
+    const { models, metrics } = this.#parts;
+    const { labels, done } = models.use(model);
+    try {
+      const answer = await this.#receive(labels, batch);
+      for (const [outcome, count] of outcomesOf(answer)) {
+        metrics.count("leeway_labels_total", { model, outcome }, count);
+      }
+      return answer;
+    } finally {
+      done();
+    }
+  }
+
+  /** Writes what is stored of a window, with labels, to a file of its own. */
   async exportWindow(model: string, window: TimeWindow): Promise<ExportedWindow> {
-    const file = join(this.#options.dataDir, "exports", `${randomUUID()}.parquet`);
-    const written = await new RecordStore(this.#options.database).exportParquet(model, window, file);
+    await this.flush();
+    const file = join(this.#parts.exports, `${randomUUID()}.parquet`);
+    const written = await new RecordStore(this.#parts.database).exportParquet(model, window, file);
     return { file, ...written, remove: () => void rm(file, { force: true }) };
   }
 
-  async tick(): Promise<void> {}
+  /** To be called about once a second: moves what has gathered into the tables and shows how much waits. */
+  async tick(): Promise<void> {
+    const { metrics, backlog } = this.#parts;
+    metrics.set("leeway_ingest_queue_records", {}, this.#groups.gathering);
+    metrics.set("leeway_ingest_queue_bytes", {}, this.#reservations.taken);
+    metrics.set("leeway_ingest_backlog_bytes", {}, backlog.bytes);
+    await backlog.load().catch(() => undefined); // told in the log, and tried again at the next tick
+  }
+
+  /** Everything acknowledged so far is in the tables when it returns. */
   async flush(): Promise<void> {
-    await this.#last;
+    await this.#groups.commit();
+    await this.#parts.backlog.load();
   }
+
+  /** Refuses new requests, answers those under way, and moves everything into the tables. */
   async close(): Promise<void> {
-    await this.#last;
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work);
-    this.#last = turn.catch(() => undefined);
-    return turn;
-  }
-
-  async #storeRecords(model: string, batch: Batch): Promise<IngestAnswer> {
-    const { database, metrics, now } = this.#options;
-    const values = parse(batch);
-    const received = now().toISOString();
-    const errors: IngestAnswer["errors"] = [];
-    const known = (await readColumns(database)).filter((column) => column.model === model);
-    const columns = new Map<string, ModelColumn>(known.map((c) => [`${c.direction}:${c.name}`, c]));
-    const added: ModelColumn[] = [];
-    const rows: Record<string, unknown>[] = [];
-    let mismatches = 0;
-    values.forEach((value, index) => {
-      const parsed = scoringRecord.safeParse(value);
-      if (!parsed.success) {
-        const [issue] = parsed.error.issues;
-        errors.push({ index, path: issue?.path.join(".") ?? "", message: issue?.message ?? "" });
-        return;
-      }
-      const record = parsed.data;
-      const overflow: Record<string, unknown> = {};
-      const row: Record<string, unknown> = {
-        record_id: String(record.id ?? randomUUID()),
-        row: record.row,
-        time: record.time ?? received,
-        received_at: received,
-        version: record.version,
-        deployment: record.deployment,
-        status: record.status,
-        latency_ms: record.latency_ms,
-      };
-      for (const direction of ["in", "out"] as const) {
-        for (const [name, item] of Object.entries(direction === "in" ? record.inputs : record.outputs)) {
-          if (item === null) continue;
-          const type: StoredType =
-            typeof item === "number"
-              ? "DOUBLE"
-              : typeof item === "string"
-                ? "VARCHAR"
-                : typeof item === "boolean"
-                  ? "BOOLEAN"
-                  : "JSON";
-          let column = columns.get(`${direction}:${name}`);
-          if (!column) {
-            const taken = new Set([...columns.values()].map((c) => c.column.toLowerCase()));
-            column = { direction, name, column: freeName(`${direction}_${name}`, taken), type };
-            columns.set(`${direction}:${name}`, column);
-            added.push(column);
-          }
-          if (column.type === type) row[column.column] = item;
-          else {
-            overflow[column.column] = item;
-            mismatches++;
-          }
-        }
-      }
-      if (Object.keys(overflow).length > 0) row["overflow"] = overflow;
-      rows.push(row);
-    });
-    const stored = await database.transaction(async (tx) => {
-      const models = await readModels(database);
-      const collected = models.find((m) => m.model === model) ?? (await createModel(tx, model, models));
-      await addColumns(tx, collected, added);
-      const all = [...columns.values()];
-      await refreshView(tx, collected, all);
-      const core = {
-        record_id: "VARCHAR",
-        row: "INTEGER",
-        time: "TIMESTAMPTZ",
-        received_at: "TIMESTAMPTZ",
-        version: "VARCHAR",
-        deployment: "VARCHAR",
-        status: "INTEGER",
-        latency_ms: "DOUBLE",
-        overflow: "JSON",
-      };
-      const shape = {
-        ...core,
-        ...Object.fromEntries(all.map((c) => [c.column, c.type === "JSON" ? "JSON" : c.type])),
-      };
-      const names = Object.keys(shape).map(identifier).join(",");
-      const result = await tx.run(
-        `insert into ${identifier(collected.recordsTable)} (${names}, key_high, key_low)
-         select ${names}, hash(record_id, row)::hugeint - 9223372036854775808::hugeint, (hash(row, record_id) & 2147483647)::integer from (
-           select unnest(from_json($rows, $shape), recursive := true)) n
-         where not exists (from ${identifier(collected.recordsTable)} o where o.record_id = n.record_id and o.row = n.row)
-         qualify row_number() over (partition by record_id, row) = 1`,
-        { rows: JSON.stringify(rows), shape: JSON.stringify([shape]) },
-      );
-      await tx.run(
-        `insert into touched_hours select $model, date_trunc('hour', time), count(*), epoch_ms(now()), now()
-         from ${identifier(collected.recordsTable)} where received_at = $received::timestamptz group by all
-         on conflict do update set records = touched_hours.records + excluded.records, load_number = excluded.load_number, updated_at = excluded.updated_at`,
-        { model, received },
-      );
-      return result;
-    });
-    const answer = {
-      received: values.length,
-      stored,
-      duplicates: rows.length - stored,
-      rejected: values.length - rows.length,
-      errors: errors.slice(0, this.limits.namedErrors),
-    };
-    metrics.count("leeway_records_total", { model, outcome: "stored" }, answer.stored);
-    metrics.count("leeway_records_total", { model, outcome: "duplicate" }, answer.duplicates);
-    metrics.count("leeway_records_total", { model, outcome: "rejected" }, answer.rejected);
-    if (mismatches > 0) metrics.count("leeway_type_mismatches_total", { model }, mismatches);
-    return answer;
-  }
-
-  async #storeLabels(model: string, batch: Batch): Promise<IngestAnswer> {
-    const { database, metrics, now } = this.#options;
-    const values = parse(batch);
-    const received = now().toISOString();
-    const errors: IngestAnswer["errors"] = [];
-    const rows: object[] = [];
-    values.forEach((value, index) => {
-      const parsed = labelRecord.safeParse(value);
-      if (!parsed.success) {
-        const [issue] = parsed.error.issues;
-        errors.push({ index, path: issue?.path.join(".") ?? "", message: issue?.message ?? "" });
-        return;
-      }
-      const { id, row, label, time } = parsed.data;
-      rows.push({
-        record_id: String(id),
-        row,
-        label: String(label),
-        number: typeof label === "number" ? label : null,
-        type: typeof label,
-        time: time ?? received,
-        received_at: received,
-        timed: time !== undefined,
+    this.#state = "closing";
+    if (this.#requests > 0) {
+      await new Promise<void>((resolve) => {
+        this.#lastRequestDone = resolve;
       });
-    });
-    const stored = await database.transaction(async (tx) => {
-      const models = await readModels(database);
-      const collected = models.find((m) => m.model === model) ?? (await createModel(tx, model, models));
-      const shape =
-        '[{"record_id":"VARCHAR","row":"INTEGER","label":"VARCHAR","number":"DOUBLE","type":"VARCHAR","time":"TIMESTAMPTZ","received_at":"TIMESTAMPTZ","timed":"BOOLEAN"}]';
-      const result = await tx.run(
-        `insert into ${identifier(collected.labelsTable)}
-         select *, hash(record_id, row)::hugeint - 9223372036854775808::hugeint, (hash(row, record_id) & 2147483647)::integer
-         from (select unnest(from_json($rows, $shape), recursive := true))`,
-        { rows: JSON.stringify(rows), shape },
-      );
-      await tx.run(
-        `update collected_models set label_type = (select case when count(distinct type) > 1 then 'VARCHAR'
-           else case max(type) when 'number' then 'DOUBLE' when 'boolean' then 'BOOLEAN' else 'VARCHAR' end end
-           from ${identifier(collected.labelsTable)}) where model = $model`,
-        { model },
-      );
-      const columns = (
-        await tx.all<ModelColumn & { model: string }>(
-          `select model, direction, name, column_name as "column", type from model_columns where model = $model order by position`,
-          { model },
-        )
-      ).slice();
-      const [fresh] = await tx.all<{ labelType: "DOUBLE" | "BOOLEAN" | "VARCHAR" | null }>(
-        `select label_type as "labelType" from collected_models where model = $model`,
-        { model },
-      );
-      await refreshView(tx, { ...collected, labelType: fresh?.labelType ?? null }, columns);
-      return result;
-    });
-    metrics.count("leeway_labels_total", { model, outcome: "stored" }, stored);
-    return {
-      received: values.length,
-      stored,
-      duplicates: 0,
-      rejected: values.length - rows.length,
-      errors: errors.slice(0, this.limits.namedErrors),
+    }
+    let contents: "loaded" | "needed" = "needed";
+    try {
+      await this.flush();
+      contents = "loaded";
+    } finally {
+      await this.#parts.journal.close(contents);
+    }
+  }
+
+  async #receive(rows: Rows, batch: Batch): Promise<IngestAnswer> {
+    if (this.#state === "closing") {
+      throw new ServiceError("unavailable", "the service is stopping: try again", { retryAfterSeconds: 2 });
+    }
+    const started = performance.now();
+    this.#requests++;
+    try {
+      const failures = this.#groups.failures;
+      const answer = await this.#take(rows, batch);
+      if (answer.stored + answer.duplicates > 0) await this.#groups.commit();
+      // A duplicate may be one of a record that was on its way and did not arrive.
+      if (this.#groups.failures !== failures) throw this.#groups.lastFailure;
+      this.#parts.metrics.observe("leeway_ingest_duration_seconds", {}, (performance.now() - started) / 1000);
+      return answer;
+    } finally {
+      this.#requests--;
+      if (this.#requests === 0) this.#lastRequestDone?.();
+    }
+  }
+
+  async #take(rows: Rows, { bytes, format, idempotencyKey }: Batch): Promise<IngestAnswer> {
+    const { backlog, now } = this.#parts;
+    await backlog.room();
+    const slices = recordSlices(bytes, format);
+    const receivedAt = now();
+    const context: RequestContext = {
+      receivedAt: instantOf(receivedAt),
+      idFor: (index) =>
+        idempotencyKey === undefined
+          ? this.#ids.generateOrResetCore(receivedAt.getTime(), 10_000).toString()
+          : `${idempotencyKey}:${index}`,
     };
+    const tally = new Tally(this.limits.namedErrors);
+    let turnEnd = TURN_BYTES;
+    for (let index = 0; ; index++) {
+      const kind = slices.next();
+      if (kind === "end") return tally.answer();
+      const outcome = this.#takeOne(rows, kind, slices, context, index, bytes);
+      tally.add(index, outcome);
+      if (outcome === "stored" && this.#groups.appended(rows) === "frame-full") void this.#groups.commit();
+      if (slices.to > turnEnd) {
+        turnEnd = slices.to + TURN_BYTES;
+        await scheduler.yield();
+        await backlog.room();
+      }
+    }
+  }
+
+  #takeOne(
+    rows: Rows,
+    kind: "bounds" | "value" | "not-utf8",
+    slices: { readonly from: number; readonly to: number; readonly value: unknown },
+    context: RequestContext,
+    index: number,
+    bytes: Uint8Array,
+  ): Outcome | readonly RecordIssue[] {
+    if (kind === "not-utf8") return [{ path: "", message: "is not UTF-8" }];
+    if (kind === "value") return rows.parse(slices.value, context, index);
+    const outcome = rows.scan(bytes, slices, context, index);
+    if (outcome !== "unusual") return outcome;
+    let value: unknown;
+    try {
+      value = JSON.parse(
+        Buffer.from(bytes.buffer, bytes.byteOffset + slices.from, slices.to - slices.from).toString(),
+      );
+    } catch (error) {
+      return [
+        { path: "", message: `is not JSON: ${error instanceof Error ? error.message : String(error)}` },
+      ];
+    }
+    return rows.parse(value, context, index);
   }
 }
 
-function parse({ bytes, format }: Batch): unknown[] {
-  const text = new TextDecoder().decode(bytes);
-  try {
-    if (format === "ndjson")
-      return text
-        .split("\n")
-        .filter((line) => line.trim() !== "")
-        .map((line) => JSON.parse(line));
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? value : [value];
-  } catch (error) {
-    throw new ServiceError("invalid-input", `the body is not JSON: ${(error as Error).message}`);
+function outcomesOf({
+  stored,
+  duplicates,
+  rejected,
+}: IngestAnswer): readonly (readonly ["stored" | "duplicate" | "rejected", number])[] {
+  const all = [
+    ["stored", stored],
+    ["duplicate", duplicates],
+    ["rejected", rejected],
+  ] as const;
+  return all.filter(([, count]) => count > 0);
+}
+
+/** Counts what became of a request's records and names the first errors. */
+class Tally {
+  readonly #mostErrors: number;
+  readonly #errors: { index: number; path: string; message: string }[] = [];
+  #stored = 0;
+  #duplicates = 0;
+  #rejected = 0;
+  constructor(mostErrors: number) {
+    this.#mostErrors = mostErrors;
+  }
+
+  add(index: number, outcome: Outcome | readonly RecordIssue[]): void {
+    if (outcome === "stored") this.#stored++;
+    else if (outcome === "duplicate") this.#duplicates++;
+    else {
+      this.#rejected++;
+      for (const issue of outcome) {
+        if (this.#errors.length < this.#mostErrors) this.#errors.push({ index, ...issue });
+      }
+    }
+  }
+
+  answer(): IngestAnswer {
+    return {
+      received: this.#stored + this.#duplicates + this.#rejected,
+      stored: this.#stored,
+      duplicates: this.#duplicates,
+      rejected: this.#rejected,
+      errors: this.#errors,
+    };
   }
 }

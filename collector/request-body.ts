@@ -1,6 +1,7 @@
 import { createGunzip, createInflate, type Gunzip, type Inflate } from "node:zlib";
 import { ServiceError } from "../schema/errors.ts";
 import type { CollectorLimits } from "./limits.ts";
+import type { Reservation } from "./reservations.ts";
 
 /** How the records of a body follow each other. */
 export type BatchFormat = "json" | "ndjson";
@@ -39,25 +40,27 @@ export function batchFormat(contentType: string | undefined): BatchFormat {
 /**
  * The body of a request, decompressed.
  * @throws ServiceError `too-large` beyond the limits, `unsupported-media-type` for an unknown content-encoding,
- *   `invalid-input` for a damaged compressed body.
+ *   `invalid-input` for a damaged compressed body, `queue-full` when there is no room for it.
  */
 export async function readBody(
   request: Request,
   limits: Pick<CollectorLimits, "bodyBytes" | "inflateRatio">,
+  room: Pick<Reservation, "grow">,
 ): Promise<Uint8Array> {
-  const encoding = (request.headers.get("content-encoding") ?? "identity").trim().toLowerCase();
-  const decoder = decoderFor(encoding);
+  const decoder = decoderFor(request.headers.get("content-encoding"));
   const length = request.headers.get("content-length");
-  if (length !== null && Number(length) > limits.bodyBytes) throw tooLarge(limits.bodyBytes);
-  // With a content-length Node's parser has bounded the body already; without one it is counted as it comes.
-  const sent =
-    length !== null
-      ? new Uint8Array(await request.arrayBuffer())
-      : await collect(request.body, limits.bodyBytes);
-  return decoder ? inflate(sent, decoder, limits) : sent;
+  if (length === null) {
+    const sent = await collect(request.body, limits.bodyBytes, room);
+    return decoder ? inflate(sent, decoder, limits, room) : sent;
+  }
+  if (Number(length) > limits.bodyBytes) throw tooLarge(limits.bodyBytes);
+  room.grow(Number(length));
+  const sent = new Uint8Array(await request.arrayBuffer()); // no longer than its content-length: the HTTP parser sees to it
+  return decoder ? inflate(sent, decoder, limits, room) : sent;
 }
 
-function decoderFor(encoding: string): Gunzip | Inflate | undefined {
+function decoderFor(header: string | null): Gunzip | Inflate | undefined {
+  const encoding = header?.trim().toLowerCase() ?? "identity";
   if (encoding === "identity" || encoding === "") return undefined;
   if (encoding === "gzip" || encoding === "x-gzip") return createGunzip();
   if (encoding === "deflate") return createInflate();
@@ -67,13 +70,18 @@ function decoderFor(encoding: string): Gunzip | Inflate | undefined {
   );
 }
 
-async function collect(body: Request["body"], limit: number): Promise<Uint8Array> {
+async function collect(
+  body: Request["body"],
+  limit: number,
+  room: Pick<Reservation, "grow">,
+): Promise<Uint8Array> {
   if (!body) return new Uint8Array();
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of body) {
     length += part.length;
     if (length > limit) throw tooLarge(limit);
+    room.grow(part.length);
     parts.push(part);
   }
   return Buffer.concat(parts, length);
@@ -83,6 +91,7 @@ function inflate(
   sent: Uint8Array,
   decoder: Gunzip | Inflate,
   { bodyBytes, inflateRatio }: Pick<CollectorLimits, "bodyBytes" | "inflateRatio">,
+  room: Pick<Reservation, "grow">,
 ): Promise<Uint8Array> {
   const limit = Math.min(bodyBytes, Math.max(RATIO_FREE_BYTES, sent.length * inflateRatio));
   return new Promise((resolve, reject) => {
@@ -90,19 +99,14 @@ function inflate(
     let length = 0;
     decoder.on("data", (part: Uint8Array) => {
       length += part.length;
-      if (length <= limit) {
-        parts.push(part);
-        return;
+      parts.push(part);
+      try {
+        if (length > limit) throw limit === bodyBytes ? tooLarge(bodyBytes) : tooDense(inflateRatio);
+        room.grow(part.length);
+      } catch (error) {
+        decoder.destroy();
+        reject(error);
       }
-      decoder.destroy();
-      reject(
-        limit === bodyBytes
-          ? tooLarge(bodyBytes)
-          : new ServiceError(
-              "too-large",
-              `the body inflates to more than ${inflateRatio} times its length: send it less compressed or in smaller batches`,
-            ),
-      );
     });
     decoder.on("end", () => resolve(Buffer.concat(parts, length)));
     decoder.on("error", (error) =>
@@ -114,6 +118,13 @@ function inflate(
     );
     decoder.end(sent);
   });
+}
+
+function tooDense(ratio: number): ServiceError {
+  return new ServiceError(
+    "too-large",
+    `the body inflates to more than ${ratio} times its length: send it less compressed or in smaller batches`,
+  );
 }
 
 function tooLarge(limit: number): ServiceError {

@@ -45,12 +45,9 @@ export function addCollectorRoutes(api: OpenAPIHono, collector: Collector): void
 }
 
 /** A reference instead of the schema itself: with the schema the router would parse and check every body a second time. */
-function reference(
-  api: OpenAPIHono,
-  name: string,
-  schema: Parameters<OpenAPIHono["openAPIRegistry"]["register"]>[1],
-) {
-  api.openAPIRegistry.register(name, schema);
+function reference(api: OpenAPIHono, name: string, schema: z.ZodType) {
+  const { $schema: _, ...component } = z.toJSONSchema(schema, { io: "input" });
+  api.openAPIRegistry.registerComponent("schemas", name, component as object);
   return { $ref: `#/components/schemas/${name}` };
 }
 
@@ -98,9 +95,14 @@ function addIngestRoute(
   api.openapi(route, async (context) => {
     const { model } = context.req.valid("param");
     const format = batchFormat(context.req.header("content-type"));
-    const bytes = await readBody(context.req.raw, collector.limits);
-    const idempotencyKey = context.req.header("idempotency-key");
-    return context.json(await take(model, { bytes, format, idempotencyKey }), 202);
+    const room = collector.reserve();
+    try {
+      const bytes = await readBody(context.req.raw, collector.limits, room);
+      const idempotencyKey = context.req.header("idempotency-key");
+      return context.json(await take(model, { bytes, format, idempotencyKey }), 202);
+    } finally {
+      room.release();
+    }
   });
 }
 

@@ -77,7 +77,7 @@ export async function createModel(
     `create table ${identifier(created.labelsTable)} (
        record_id varchar not null, row integer not null, label varchar not null, number double, type varchar not null,
        time timestamptz not null, received_at timestamptz not null, timed boolean not null,
-       key_high bigint not null, key_low integer not null)`,
+       key_high bigint not null, key_low integer not null, event_high bigint not null, event_low integer not null)`,
   );
   await tx.run(
     `insert into collected_models (model, records_table, labels_table, view_name)

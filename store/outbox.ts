@@ -143,6 +143,16 @@ export class OutboxStore {
     return new Map(rows.map(({ about: key, ...delivery }) => [key, delivery]));
   }
 
+  /** Messages that failed at least once and will be tried again, by target; targets without any are left out. */
+  async undelivered(): Promise<
+    { readonly kind: string; readonly target: string; readonly messages: number }[]
+  > {
+    return this.#database.all(
+      `select target_kind as kind, target_name as target, count(*) as messages
+       from outbox where state = 'waiting' and attempts > 0 group by all order by all`,
+    );
+  }
+
   async health(kind: string, name: string): Promise<Omit<TargetHealth, "disabled">> {
     const [row] = await this.#database.all<{
       waiting: number;

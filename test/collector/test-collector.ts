@@ -1,13 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { OpenAPIHono } from "@hono/zod-openapi";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { onTestFinished } from "vitest";
 import { type Collector, type CollectorOptions, openCollector } from "../../collector/collector.ts";
-import { addCollectorRoutes } from "../../collector/routes.ts";
-import { ServiceError } from "../../schema/errors.ts";
 import type { Metrics } from "../../schema/metrics.ts";
 import { Database } from "../../store/database.ts";
+import { routesOf } from "./routes-of.ts";
 
 /** Metrics that remember: `counts["leeway_records_total{churn,stored}"]`. */
 export function countingMetrics(): Metrics & { readonly counts: Record<string, number> } {
@@ -23,35 +22,6 @@ export function countingMetrics(): Metrics & { readonly counts: Record<string, n
     },
     observe: () => undefined,
   };
-}
-
-export const STATUS: Readonly<Record<string, number>> = {
-  "invalid-input": 400,
-  "not-found": 404,
-  "too-large": 413,
-  "unsupported-media-type": 415,
-  "queue-full": 429,
-  unavailable: 503,
-};
-
-/** The collector's routes with errors as the application answers them. */
-export function routesOf(collector: Collector): OpenAPIHono {
-  const api = new OpenAPIHono({
-    defaultHook: (result) => {
-      if (!result.success) throw new ServiceError("invalid-input", result.error.message);
-    },
-  });
-  api.onError((error, context) => {
-    if (!(error instanceof ServiceError)) throw error;
-    const retry = error.retryAfterSeconds;
-    return context.json(
-      { code: error.code, detail: error.message, errors: error.issues },
-      (STATUS[error.code] ?? 500) as 400,
-      retry === undefined ? {} : { "retry-after": String(retry) },
-    );
-  });
-  addCollectorRoutes(api, collector);
-  return api;
 }
 
 export function temporaryFolder(): string {

@@ -1,0 +1,64 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { Agent, request } from "node:http";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+export interface ServerProcess {
+  readonly child: ChildProcess;
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** Starts a TypeScript program that prints its port on the first line. */
+export async function startServer(program: string, args: readonly string[]): Promise<ServerProcess> {
+  const child = spawn(
+    process.execPath,
+    ["--import", "tsx", join(import.meta.dirname, "..", program), ...args],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
+  const [line] = await once(createInterface({ input: child.stdout }), "line");
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await once(child, "exit");
+  };
+  return { child, port: Number(line), stop };
+}
+
+const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+
+/** Sends a body and returns the answer's text. */
+export async function post(port: number, path: string, body: Uint8Array, type: string): Promise<string> {
+  const sent = request({
+    agent,
+    port,
+    path,
+    method: "POST",
+    host: "127.0.0.1",
+    headers: { "content-type": type, "content-length": body.length },
+  });
+  sent.end(body);
+  const [answer] = await once(sent, "response");
+  let text = "";
+  for await (const part of answer) text += part;
+  if (answer.statusCode >= 300) throw new Error(`${path}: ${answer.statusCode} ${text}`);
+  return text;
+}
+
+/** Works through the bodies over so many connections at a time. */
+export async function postAll(
+  port: number,
+  path: string,
+  bodies: readonly Uint8Array[],
+  connections: number,
+): Promise<void> {
+  let next = 0;
+  const work = async () => {
+    for (let i = next++; i < bodies.length; i = next++) {
+      await post(port, path, bodies[i] as Uint8Array, "application/x-ndjson");
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, work));
+}

@@ -1,0 +1,162 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import autocannon from "autocannon";
+import { Database } from "../store/database.ts";
+import { literal } from "../store/identifier.ts";
+import { post, postAll, startServer } from "./ingest-client.ts";
+
+/**
+ * How fast records come in. Batches: NDJSON of 20 features, until all are acknowledged and in the tables, against
+ * DuckDB's own `insert … select from read_json` of the same rows into a typed table. Single records: 32 connections,
+ * against a bare Hono route that parses the same body and stores nothing. Repeats are interleaved, medians printed.
+ */
+const ROWS = 300_000;
+const BATCH_ROWS = 1_000;
+const REPEATS = 3;
+const SECONDS = 5;
+
+const folder = mkdtempSync(join(tmpdir(), "leeway-bench-"));
+
+/** Fourteen decimal numbers, three whole ones, two categories and a truth value; or twenty doubles of full length. */
+function record(kind: "mixed" | "doubles", i: number): string {
+  const inputs: Record<string, unknown> = {};
+  for (let f = 0; f < 20; f++) {
+    inputs[`feature_${f}`] =
+      kind === "doubles"
+        ? Math.random()
+        : f < 14
+          ? Math.round(Math.random() * 1e4) / 1e2
+          : f < 17
+            ? Math.floor(Math.random() * 1000)
+            : f < 19
+              ? ["red", "green", "blue"][i % 3]
+              : i % 2 === 0;
+  }
+  return JSON.stringify({
+    id: `request-${i}`,
+    time: new Date(1_760_000_000_000 + i * 1000).toISOString(),
+    version: "1",
+    inputs,
+    outputs: { score: Math.random() },
+  });
+}
+
+function typesOf(kind: "mixed" | "doubles"): string {
+  const type = (f: number) => (kind === "doubles" || f < 17 ? "double" : f < 19 ? "varchar" : "boolean");
+  return Array.from({ length: 20 }, (_, f) => `feature_${f} ${type(f)}`).join(", ");
+}
+
+async function duckdbSeconds(kind: "mixed" | "doubles", file: string): Promise<number> {
+  const path = join(folder, "own.duckdb");
+  const database = await Database.open(path);
+  const types = typesOf(kind);
+  await database.transaction((tx) =>
+    tx.run(`create table own (id varchar, time timestamptz, version varchar, ${types}, score double)`),
+  );
+  const started = performance.now();
+  await database.transaction((tx) =>
+    tx.run(`insert into own
+      select id, time, version, unnest(inputs), unnest(outputs)
+      from read_json(${literal(file)}, format = 'newline_delimited', columns = {id: 'varchar', time: 'timestamptz',
+        version: 'varchar', inputs: 'struct(${types})', outputs: 'struct(score double)'})`),
+  );
+  const seconds = (performance.now() - started) / 1000;
+  await database.close();
+  rmSync(path);
+  return seconds;
+}
+
+async function ingestSeconds(bodies: readonly Uint8Array[]): Promise<number> {
+  const dataDir = mkdtempSync(join(folder, "data-"));
+  const server = await startServer("test/collector/collector-server.ts", [dataDir]);
+  const warm = Buffer.from('{"id":"warm","inputs":{"x":1}}\n');
+  await post(server.port, "/v1/models/warm/records", warm, "application/x-ndjson");
+  const started = performance.now();
+  await postAll(server.port, "/v1/models/bench/records", bodies, 4);
+  await post(server.port, "/flush", Buffer.alloc(0), "application/json");
+  const seconds = (performance.now() - started) / 1000;
+  await server.stop();
+  rmSync(dataDir, { recursive: true });
+  return seconds;
+}
+
+async function batches(kind: "mixed" | "doubles") {
+  const lines = Array.from({ length: ROWS }, (_, i) => `${record(kind, i)}\n`);
+  const file = join(folder, "rows.ndjson");
+  writeFileSync(file, lines.join(""));
+  const bodies = Array.from({ length: ROWS / BATCH_ROWS }, (_, b) =>
+    Buffer.from(lines.slice(b * BATCH_ROWS, (b + 1) * BATCH_ROWS).join("")),
+  );
+  const own: number[] = [];
+  const ours: number[] = [];
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    own.push(await duckdbSeconds(kind, file));
+    ours.push(await ingestSeconds(bodies));
+  }
+  rmSync(file);
+  const [duckdb, leeway] = [ROWS / median(own), ROWS / median(ours)];
+  return {
+    rows: ROWS,
+    duckdb_rows_per_second: Math.round(duckdb),
+    leeway_rows_per_second: Math.round(leeway),
+    ratio: round(leeway / duckdb),
+  };
+}
+
+async function requestsPerSecond(url: string, seconds: number): Promise<number> {
+  const body = record("mixed", 0).replace("request-0", "[<id>]");
+  const result = await autocannon({
+    url,
+    connections: 32,
+    duration: seconds,
+    method: "POST",
+    idReplacement: true,
+    headers: { "content-type": "application/json" },
+    body,
+  });
+  if (result.non2xx > 0 || result.errors > 0)
+    throw new Error(`${url}: ${result.non2xx} refused, ${result.errors} failed`);
+  return result.requests.average;
+}
+
+async function singles() {
+  const dataDir = mkdtempSync(join(folder, "data-"));
+  const bare = await startServer("bench/bare-server.ts", []);
+  const leeway = await startServer("test/collector/collector-server.ts", [dataDir]);
+  const bareUrl = `http://127.0.0.1:${bare.port}/v1/models/bench/records`;
+  const leewayUrl = `http://127.0.0.1:${leeway.port}/v1/models/bench/records`;
+  for (const url of [bareUrl, leewayUrl]) await requestsPerSecond(url, 2);
+  const [bareRates, leewayRates]: [number[], number[]] = [[], []];
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    bareRates.push(await requestsPerSecond(bareUrl, SECONDS));
+    leewayRates.push(await requestsPerSecond(leewayUrl, SECONDS));
+  }
+  await Promise.all([bare.stop(), leeway.stop()]);
+  return {
+    connections: 32,
+    bare_requests_per_second: Math.round(median(bareRates)),
+    leeway_requests_per_second: Math.round(median(leewayRates)),
+    ratio: round(median(leewayRates) / median(bareRates)),
+  };
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number; // never empty
+}
+
+function round(ratio: number): number {
+  return Math.round(ratio * 1000) / 1000;
+}
+
+try {
+  const result = {
+    bench: "ingest",
+    batches_mixed: await batches("mixed"),
+    batches_doubles: await batches("doubles"),
+    singles: await singles(),
+  };
+  console.log(JSON.stringify(result, null, 2));
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,126 @@
+import { featureName } from "../schema/names.ts";
+import type { FrameColumn } from "../store/frame.ts";
+import { freeName, type ModelColumn, type StoredType } from "../store/models.ts";
+import { BooleanColumn, NumberColumn, TextColumn } from "./column-builder.ts";
+import { GONE, type Key, KeyTable } from "./key-table.ts";
+
+/** A feature or output of a model and the values gathered for it. It has a type from its first value on. */
+export class Feature implements Key<Feature> {
+  readonly bytes: Uint8Array;
+  readonly direction: "in" | "out";
+  readonly name: string;
+  readonly column: string;
+  stamp = -1;
+  next: Feature | undefined;
+  type: StoredType | undefined;
+  /** Exactly one of these once there is a type; JSON is text. */
+  numbers: NumberColumn | undefined;
+  texts: TextColumn | undefined;
+  booleans: BooleanColumn | undefined;
+
+  constructor(direction: "in" | "out", name: string, column: string) {
+    this.bytes = Buffer.from(name);
+    this.direction = direction;
+    this.name = name;
+    this.column = column;
+  }
+
+  declare(type: StoredType): void {
+    this.type = type;
+    if (type === "DOUBLE") this.numbers = new NumberColumn();
+    else if (type === "BOOLEAN") this.booleans = new BooleanColumn();
+    else this.texts = new TextColumn(type === "JSON" ? "json" : "text");
+  }
+
+  undeclare(): void {
+    this.type = undefined;
+    this.numbers = undefined;
+    this.texts = undefined;
+    this.booleans = undefined;
+  }
+
+  undo(row: number): void {
+    this.numbers?.undo(row);
+    this.texts?.undo(row);
+    this.booleans?.undo(row);
+  }
+
+  /** The column over `rows` rows; undefined when no row has a value. */
+  finish(rows: number): FrameColumn | undefined {
+    const values = this.numbers ?? this.texts ?? this.booleans;
+    if (!values || values.count === 0 || !this.type) return undefined;
+    const { direction, name, type } = this;
+    return values.finish(this.column, rows, { direction, name, type });
+  }
+
+  reset(): void {
+    this.numbers?.reset();
+    this.texts?.reset();
+    this.booleans?.reset();
+  }
+}
+
+/** All features and outputs of a model, known from earlier records or met for the first time. */
+export class FeatureColumns {
+  readonly inputs: KeyTable<Feature>;
+  readonly outputs: KeyTable<Feature>;
+  readonly all: Feature[] = [];
+  readonly #byName = { in: new Map<string, Feature>(), out: new Map<string, Feature>() };
+  readonly #columnNames = new Set<string>();
+  readonly #most: number;
+  /** What the record at hand has brought, to be undone with it. */
+  #met = 0;
+  #declared: Feature[] = [];
+
+  constructor(known: readonly ModelColumn[], most: number) {
+    this.#most = most;
+    this.inputs = new KeyTable((name) => this.find("in", name));
+    this.outputs = new KeyTable((name) => this.find("out", name));
+    for (const { direction, name, column, type } of known) this.#add(direction, name, column).declare(type);
+    this.keep();
+  }
+
+  /** The feature of this name; a new one if the name is allowed and there is room, otherwise undefined. */
+  find(direction: "in" | "out", name: string): Feature | undefined {
+    const known = this.#byName[direction].get(name);
+    if (known) return known;
+    if (this.all.length >= this.#most || !featureName.safeParse(name).success) return undefined;
+    const feature = this.#add(direction, name, freeName(`${direction}_${name}`, this.#columnNames));
+    this.#met++;
+    return feature;
+  }
+
+  /** Gives a feature the type of its first value. */
+  declare(feature: Feature, type: StoredType): void {
+    feature.declare(type);
+    this.#declared.push(feature);
+  }
+
+  /** The record at hand stays. */
+  keep(): void {
+    this.#met = 0;
+    if (this.#declared.length > 0) this.#declared = [];
+  }
+
+  /** The record at hand goes, and with it the names and types it was the first to bring. */
+  undo(row: number): void {
+    for (const feature of this.all) feature.undo(row);
+    for (const feature of this.#declared) feature.undeclare();
+    for (; this.#met > 0; this.#met--) {
+      const feature = this.all.pop();
+      if (!feature) break;
+      this.#byName[feature.direction].delete(feature.name);
+      this.#columnNames.delete(feature.column.toLowerCase());
+      feature.stamp = GONE;
+    }
+    this.#declared = [];
+  }
+
+  #add(direction: "in" | "out", name: string, column: string): Feature {
+    const feature = new Feature(direction, name, column);
+    this.all.push(feature);
+    this.#byName[direction].set(name, feature);
+    this.#columnNames.add(column.toLowerCase());
+    return feature;
+  }
+}

@@ -1,0 +1,99 @@
+import { scheduler } from "node:timers/promises";
+import { encodeFrame, type Frame } from "../store/frame.ts";
+import type { Journal, JournalPosition } from "../store/journal.ts";
+import type { Rows } from "./rows.ts";
+
+/** A frame that is durable, and where in the journal it ends. */
+export interface DurableFrame {
+  readonly frame: Frame;
+  readonly position: JournalPosition;
+  readonly bytes: number;
+}
+
+/** Rows of a frame in which at most so many are gathered. */
+const FRAME_ROWS = 8_192;
+
+/**
+ * Makes rows durable in groups: while one group is on its way to the disk the next one gathers, so that a hundred
+ * requests cost as many disk writes as one does, and a lone request waits for nobody.
+ */
+export class GroupCommit {
+  readonly #journal: Journal;
+  readonly #onDurable: (frames: readonly DurableFrame[]) => void;
+  readonly #onFailed: (frames: readonly Frame[]) => void;
+  readonly #open = new Set<Rows>();
+  #sealed: { readonly frame: Frame; readonly bytes: Buffer }[] = [];
+  #writing: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+  /** How many groups have failed, and why the last one did. */
+  failures = 0;
+  lastFailure: unknown;
+
+  constructor(options: {
+    readonly journal: Journal;
+    readonly onDurable: (frames: readonly DurableFrame[]) => void;
+    /** Called before any of the group's requests learns of it. */
+    readonly onFailed: (frames: readonly Frame[]) => void;
+  }) {
+    this.#journal = options.journal;
+    this.#onDurable = options.onDurable;
+    this.#onFailed = options.onFailed;
+  }
+
+  /** Rows gathered and not yet durable, without those being written at the moment. */
+  get gathering(): number {
+    let rows = 0;
+    for (const open of this.#open) rows += open.rows;
+    return rows + this.#sealed.reduce((sum, { frame }) => sum + frame.rows, 0);
+  }
+
+  /** Notes that rows were appended; closes their frame when it is full. */
+  appended(rows: Rows): "gathering" | "frame-full" {
+    this.#open.add(rows);
+    if (rows.rows < FRAME_ROWS) return "gathering";
+    this.#seal(rows);
+    return "frame-full";
+  }
+
+  /**
+   * Resolves when everything appended so far has been tried: with those before it, group by group. Whether it failed
+   * is told by `failures`, which has grown then.
+   */
+  commit(): Promise<void> {
+    this.#next ??= this.#writing.then(async () => {
+      await scheduler.yield(); // whatever has come in by now goes along
+      this.#next = undefined;
+      this.#writing = this.#writeGroup();
+      return this.#writing;
+    });
+    return this.#next;
+  }
+
+  async #writeGroup(): Promise<void> {
+    for (const rows of this.#open) this.#seal(rows);
+    const group = this.#sealed;
+    this.#sealed = [];
+    if (group.length === 0) return;
+    try {
+      const positions = await this.#journal.append(group.map(({ bytes }) => bytes));
+      this.#onDurable(
+        group.map(({ frame, bytes }, i) => ({
+          frame,
+          bytes: bytes.length,
+          position: positions[i] as JournalPosition, // one for each frame
+        })),
+      );
+    } catch (error) {
+      this.#onFailed(group.map(({ frame }) => frame));
+      this.failures++;
+      this.lastFailure = error;
+    }
+  }
+
+  #seal(rows: Rows): void {
+    this.#open.delete(rows);
+    if (rows.rows === 0) return;
+    this.#sealed.push(encodeFrame(rows.finish()));
+    rows.reset();
+  }
+}

@@ -1,0 +1,392 @@
+import { scoringRecord } from "../schema/record.ts";
+import type { Frame, FrameColumn } from "../store/frame.ts";
+import type { ModelColumn, StoredType } from "../store/models.ts";
+import { IntegerColumn, NumberColumn, TextColumn } from "./column-builder.ts";
+import { type Feature, FeatureColumns } from "./feature-columns.ts";
+import { CLOSE_BRACE, COMMA, JsonCursor, MINUS, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./json-cursor.ts";
+import { DEEPEST_NESTING, jsonOf, wellFormedText } from "./json-text.ts";
+import { type HashSeed, hashKey, type KeyHash } from "./key-hash.ts";
+import type { KeyIndex } from "./key-index.ts";
+import { type Key, KeyTable } from "./key-table.ts";
+import { RecordHead, readWhole } from "./record-head.ts";
+import { issuesOf, pathText, type RecordIssue } from "./record-issues.ts";
+import type { Bounds, Outcome, RequestContext, Rows } from "./rows.ts";
+import { appendInstant } from "./rows.ts";
+
+const FIELDS = [
+  "id",
+  "row",
+  "time",
+  "version",
+  "deployment",
+  "inputs",
+  "outputs",
+  "status",
+  "latency_ms",
+] as const;
+type FieldName = (typeof FIELDS)[number];
+
+class Field implements Key<Field> {
+  readonly bytes: Uint8Array;
+  readonly name: FieldName;
+  stamp = -1;
+  next: Field | undefined;
+  constructor(name: FieldName) {
+    this.name = name;
+    this.bytes = Buffer.from(name);
+  }
+}
+
+/** Bytes that version and deployment names are made of; the first is a letter or digit. */
+const NAME_BYTES = new Uint8Array(256);
+for (const letter of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+  NAME_BYTES[letter.charCodeAt(0)] = 2;
+for (const letter of "._-") NAME_BYTES[letter.charCodeAt(0)] = 1;
+
+/**
+ * Gathers the records of one model, column by column.
+ *
+ * `scan` reads a record straight from the bytes of the request and is what nearly every record takes. Whatever it
+ * does not know at sight it calls `unusual`, and `parse`, slower and by `JSON.parse` and the schema, decides.
+ */
+export class RecordRows implements Rows {
+  rows = 0;
+  /** Values that did not fit their column, since this was last read. */
+  mismatches = 0;
+  readonly #model: string;
+  readonly #seed: HashSeed;
+  readonly #index: KeyIndex;
+  readonly #features: FeatureColumns;
+  readonly #mostColumns: number;
+  readonly #cursor = new JsonCursor();
+  readonly #fields: KeyTable<Field>;
+  readonly #head = new RecordHead();
+  readonly #hash: KeyHash = { a: 0, b: 0, c: 0, d: 0 };
+  #stamp = 0;
+
+  readonly #recordId = new TextColumn();
+  readonly #row = new IntegerColumn("i32");
+  readonly #time = new IntegerColumn("i64");
+  readonly #receivedAt = new IntegerColumn("i64");
+  readonly #version = new TextColumn();
+  readonly #deployment = new TextColumn();
+  readonly #status = new IntegerColumn("i32");
+  readonly #latency = new NumberColumn();
+  readonly #overflow = new TextColumn("json");
+  readonly #keyHigh = new IntegerColumn("i64");
+  readonly #keyLow = new IntegerColumn("i32");
+
+  /** Of the record at hand. */
+  #misfits = "";
+  #exact = "";
+  #misfitCount = 0;
+
+  constructor(options: {
+    readonly model: string;
+    readonly seed: HashSeed;
+    readonly index: KeyIndex;
+    readonly columns: readonly ModelColumn[];
+    readonly mostColumns: number;
+  }) {
+    this.#model = options.model;
+    this.#seed = options.seed;
+    this.#index = options.index;
+    this.#mostColumns = options.mostColumns;
+    this.#features = new FeatureColumns(options.columns, options.mostColumns);
+    const fields = new Map<string, Field>(FIELDS.map((name) => [name, new Field(name)]));
+    this.#fields = new KeyTable((name) => fields.get(name));
+  }
+
+  /** Takes the record at `[from, to)` of `bytes`, which must be valid UTF-8. */
+  scan(bytes: Uint8Array, bounds: Bounds, context: RequestContext, index: number): Outcome | "unusual" {
+    this.#cursor.open(bytes, bounds.from, bounds.to);
+    this.#begin();
+    if (this.#scanRecord() && this.#cursor.peek() === -1) return this.#finish(context, index);
+    this.#undo();
+    return "unusual";
+  }
+
+  /** Takes a record given as the value that `JSON.parse` made of it. @returns what is wrong with it, if anything. */
+  parse(value: unknown, context: RequestContext, index: number): Outcome | readonly RecordIssue[] {
+    const parsed = scoringRecord.safeParse(value);
+    if (!parsed.success) return issuesOf(parsed.error);
+    const record = parsed.data;
+    this.#begin();
+    const head = this.#head;
+    if (record.id !== undefined) {
+      const id = String(record.id);
+      if (wellFormedText(id) !== id) return [{ path: "id", message: "holds half a surrogate pair" }];
+      head.setId(id);
+    }
+    head.row = record.row;
+    if (record.time !== undefined) head.setTime(record.time);
+    for (const direction of ["in", "out"] as const) {
+      // Read from the value itself: zod leaves out a key called __proto__.
+      const features = (value as Record<string, unknown>)[direction === "in" ? "inputs" : "outputs"] ?? {};
+      for (const [name, item] of Object.entries(features)) {
+        const issue = this.#parseFeature(direction, name, item);
+        if (!issue) continue;
+        this.#undo();
+        return [issue];
+      }
+    }
+    if (record.version !== undefined) this.#appendText(this.#version, record.version);
+    if (record.deployment !== undefined) this.#appendText(this.#deployment, record.deployment);
+    if (record.status !== undefined) this.#status.append32(this.rows, record.status);
+    if (record.latency_ms !== undefined) this.#latency.append(this.rows, record.latency_ms);
+    return this.#finish(context, index);
+  }
+
+  /** The rows gathered so far, and starts anew. The frame holds until the next record. */
+  finish(): Frame {
+    const rows = this.rows;
+    const columns: FrameColumn[] = [];
+    for (const [name, column] of Object.entries(this.#core())) {
+      if (column.count > 0) columns.push(column.finish(name, rows));
+    }
+    for (const feature of this.#features.all) {
+      const column = feature.finish(rows);
+      if (column) columns.push(column);
+    }
+    return { kind: "records", model: this.#model, rows, columns };
+  }
+
+  reset(): void {
+    this.rows = 0;
+    for (const column of Object.values(this.#core())) column.reset();
+    for (const feature of this.#features.all) feature.reset();
+  }
+
+  #core() {
+    return {
+      record_id: this.#recordId,
+      row: this.#row,
+      time: this.#time,
+      received_at: this.#receivedAt,
+      version: this.#version,
+      deployment: this.#deployment,
+      status: this.#status,
+      latency_ms: this.#latency,
+      overflow: this.#overflow,
+      key_high: this.#keyHigh,
+      key_low: this.#keyLow,
+    };
+  }
+
+  #begin(): void {
+    this.#stamp++;
+    this.#head.reset();
+    this.#misfits = "";
+    this.#exact = "";
+    this.#misfitCount = 0;
+  }
+
+  #undo(): void {
+    const row = this.rows;
+    this.#features.undo(row);
+    this.#version.undo(row);
+    this.#deployment.undo(row);
+    this.#status.undo(row);
+    this.#latency.undo(row);
+  }
+
+  /** Appends what every row has, unless the record is known already. */
+  #finish({ receivedAt, idFor }: RequestContext, index: number): Outcome {
+    const head = this.#head;
+    if (head.idTo === 0) head.setId(idFor(index));
+    const { idBytes, idFrom, idTo } = head;
+    const hash = this.#hash;
+    hashKey(idBytes, idFrom, idTo, head.row, this.#seed, hash);
+    if (this.#index.add(hash.a, hash.b, hash.c) === "known") {
+      this.#undo();
+      return "duplicate";
+    }
+    const row = this.rows;
+    this.#recordId.append(row, idBytes, idFrom, idTo);
+    this.#row.append32(row, head.row);
+    appendInstant(this.#time, row, head.timed ? head.time : receivedAt);
+    appendInstant(this.#receivedAt, row, receivedAt);
+    this.#keyHigh.append64(row, hash.a, hash.b);
+    this.#keyLow.append32(row, hash.c);
+    if (this.#misfits !== "" || this.#exact !== "") this.#appendOverflow(row);
+    this.#features.keep();
+    this.rows = row + 1;
+    return "stored";
+  }
+
+  #appendOverflow(row: number): void {
+    this.mismatches += this.#misfitCount;
+    const exact = this.#exact === "" ? "" : `${this.#misfits === "" ? "" : ","}"exact":{${this.#exact}}`;
+    const text = Buffer.from(`{${this.#misfits}${exact}}`);
+    this.#overflow.append(row, text, 0, text.length);
+  }
+
+  #scanRecord(): boolean {
+    const cursor = this.#cursor;
+    if (!cursor.take(OPEN_BRACE) || cursor.peek() !== QUOTE) return false;
+    let field: Field | undefined;
+    let inputs: "missing" | "there" = "missing";
+    for (;;) {
+      field = this.#fields.take(cursor, field, this.#stamp);
+      if (field === undefined || !this.#scanField(field.name)) return false;
+      if (field.name === "inputs") inputs = "there";
+      const byte = cursor.peek();
+      cursor.at++;
+      if (byte === CLOSE_BRACE) return inputs === "there";
+      if (byte !== COMMA || cursor.peek() !== QUOTE) return false;
+    }
+  }
+
+  #scanField(name: FieldName): boolean {
+    const cursor = this.#cursor;
+    switch (name) {
+      case "inputs":
+        return this.#scanFeatures(this.#features.inputs);
+      case "outputs":
+        return this.#scanFeatures(this.#features.outputs);
+      case "id":
+        return this.#head.readId(cursor);
+      case "row":
+        return this.#head.readRow(cursor);
+      case "time":
+        return this.#head.readTime(cursor);
+      case "version":
+        return this.#scanName(this.#version);
+      case "deployment":
+        return this.#scanName(this.#deployment);
+      case "status": {
+        const status = readWhole(cursor, 999);
+        if (status >= 0) this.#status.append32(this.rows, status);
+        return status >= 0;
+      }
+      case "latency_ms": {
+        if (cursor.peek() === MINUS || !cursor.number()) return false;
+        this.#latency.append(this.rows, cursor.value);
+        return true;
+      }
+    }
+  }
+
+  #scanName(column: TextColumn): boolean {
+    const cursor = this.#cursor;
+    cursor.peek();
+    if (!cursor.string()) return false;
+    const { bytes, from, to } = cursor;
+    if (from === to || to - from > 128 || NAME_BYTES[bytes[from] as number] !== 2) return false;
+    for (let at = from; at < to; at++) if (NAME_BYTES[bytes[at] as number] === 0) return false;
+    column.append(this.rows, bytes, from, to);
+    return true;
+  }
+
+  #scanFeatures(table: KeyTable<Feature>): boolean {
+    const cursor = this.#cursor;
+    if (!cursor.take(OPEN_BRACE)) return false;
+    if (cursor.take(CLOSE_BRACE)) return true;
+    let feature: Feature | undefined;
+    for (;;) {
+      if (cursor.peek() !== QUOTE) return false;
+      feature = table.take(cursor, feature, this.#stamp);
+      if (feature === undefined || !this.#scanValue(feature)) return false;
+      const byte = cursor.peek();
+      cursor.at++;
+      if (byte === CLOSE_BRACE) return true;
+      if (byte !== COMMA) return false;
+    }
+  }
+
+  #scanValue(feature: Feature): boolean {
+    const cursor = this.#cursor;
+    const byte = cursor.peek();
+    if (byte === QUOTE) return cursor.string() && this.#scannedText(feature);
+    if (byte === 0x74 || byte === 0x66) {
+      if (!cursor.literal(byte === 0x74 ? "true" : "false")) return false;
+      if (feature.type === undefined) this.#features.declare(feature, "BOOLEAN");
+      if (feature.booleans) feature.booleans.append(this.rows, byte === 0x74 ? 1 : 0);
+      else this.#misfit(feature, this.#token());
+      return true;
+    }
+    if (byte === 0x6e) return cursor.literal("null");
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) return this.#scanNested(feature);
+    if (!cursor.number()) return false;
+    if (feature.type === undefined) this.#features.declare(feature, "DOUBLE");
+    if (feature.numbers === undefined) {
+      this.#misfit(feature, this.#token());
+      return true;
+    }
+    feature.numbers.append(this.rows, cursor.value);
+    if (cursor.wholeDigits > 15 && !Number.isSafeInteger(cursor.value))
+      this.#keepExact(feature, this.#token());
+    return true;
+  }
+
+  #scannedText(feature: Feature): boolean {
+    const cursor = this.#cursor;
+    const { bytes, from, to } = cursor;
+    if (feature.type === undefined) this.#features.declare(feature, "VARCHAR");
+    if (feature.type !== "VARCHAR" || feature.texts === undefined) {
+      const json = `"${this.#token()}"`;
+      this.#misfit(feature, cursor.escaped ? (jsonOf(JSON.parse(json)) ?? json) : json);
+    } else if (cursor.escaped) {
+      this.#appendText(feature.texts, JSON.parse(`"${this.#token()}"`) as string);
+    } else feature.texts.append(this.rows, bytes, from, to);
+    return true;
+  }
+
+  #scanNested(feature: Feature): boolean {
+    const cursor = this.#cursor;
+    cursor.unicodeEscapes = false;
+    if (!cursor.skip() || cursor.unicodeEscapes) return false;
+    const { bytes, from, to } = cursor;
+    if (feature.type === undefined) this.#features.declare(feature, "JSON");
+    if (feature.type === "JSON" && feature.texts) feature.texts.append(this.rows, bytes, from, to);
+    else this.#misfit(feature, this.#token());
+    return true;
+  }
+
+  #parseFeature(direction: "in" | "out", name: string, value: unknown): RecordIssue | undefined {
+    if (value === null) return undefined;
+    const path = pathText([direction === "in" ? "inputs" : "outputs", name]);
+    const feature = this.#features.find(direction, wellFormedText(name));
+    if (!feature) {
+      return {
+        path,
+        message: `is new, and model "${this.#model}" has ${this.#mostColumns} features and outputs, the most there may be`,
+      };
+    }
+    const type = typeOf(value);
+    const json = jsonOf(value);
+    if (json === undefined) return { path, message: `is nested deeper than ${DEEPEST_NESTING} levels` };
+    if (feature.type === undefined) this.#features.declare(feature, type);
+    if (feature.type !== type) this.#misfit(feature, json);
+    else if (typeof value === "number") feature.numbers?.append(this.rows, value);
+    else if (typeof value === "boolean") feature.booleans?.append(this.rows, value ? 1 : 0);
+    else if (feature.texts) this.#appendText(feature.texts, typeof value === "string" ? value : json);
+    return undefined;
+  }
+
+  #misfit(feature: Feature, json: string): void {
+    this.#misfits += `${this.#misfits === "" ? "" : ","}${JSON.stringify(feature.column)}:${json}`;
+    this.#misfitCount++;
+  }
+
+  #keepExact(feature: Feature, digits: string): void {
+    this.#exact += `${this.#exact === "" ? "" : ","}${JSON.stringify(feature.column)}:"${digits}"`;
+  }
+
+  #appendText(column: TextColumn, text: string): void {
+    const bytes = Buffer.from(text);
+    column.append(this.rows, bytes, 0, bytes.length);
+  }
+
+  /** The token read last. */
+  #token(): string {
+    const { bytes, from, to } = this.#cursor;
+    return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString();
+  }
+}
+
+function typeOf(value: unknown): StoredType {
+  if (typeof value === "number") return "DOUBLE";
+  if (typeof value === "string") return "VARCHAR";
+  return typeof value === "boolean" ? "BOOLEAN" : "JSON";
+}

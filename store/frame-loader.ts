@@ -1,0 +1,229 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Database, Transaction } from "./database.ts";
+import type { Frame } from "./frame.ts";
+import { identifier, literal } from "./identifier.ts";
+import type { JournalPosition } from "./journal.ts";
+import {
+  addColumns,
+  type CollectedModel,
+  createModel,
+  type ModelColumn,
+  readColumns,
+  readModels,
+  refreshView,
+} from "./models.ts";
+import { writeParquet } from "./parquet-writer.ts";
+
+interface Layout {
+  readonly model: CollectedModel;
+  readonly columns: readonly ModelColumn[];
+}
+
+/** Frames of one model and kind, written as Parquet. */
+interface Part {
+  readonly kind: Frame["kind"];
+  readonly model: string;
+  readonly frames: readonly Frame[];
+  readonly file: string;
+}
+
+/** Moves frames from the journal into the tables: all of a load and the note that it is loaded, or nothing. */
+export class FrameLoader {
+  readonly #database: Database;
+  readonly #folder: string;
+  readonly #now: () => Date;
+  #layouts: ReadonlyMap<string, Layout>;
+  #loadNumber: number;
+
+  private constructor(
+    options: { readonly database: Database; readonly folder: string; readonly now: () => Date },
+    layouts: ReadonlyMap<string, Layout>,
+    loadNumber: number,
+  ) {
+    this.#database = options.database;
+    this.#folder = options.folder;
+    this.#now = options.now;
+    this.#layouts = layouts;
+    this.#loadNumber = loadNumber;
+  }
+
+  static async open(options: {
+    readonly database: Database;
+    /** Where the Parquet files are written for the moment of loading. */
+    readonly folder: string;
+    readonly now: () => Date;
+  }): Promise<FrameLoader> {
+    const { database } = options;
+    const columns = await readColumns(database);
+    const layouts = (await readModels(database)).map(
+      (model) =>
+        [model.model, { model, columns: columns.filter((column) => column.model === model.model) }] as const,
+    );
+    const [last] = await database.all<{ number: number | null }>(
+      "select max(load_number) as number from touched_hours",
+    );
+    return new FrameLoader(options, new Map(layouts), last?.number ?? 0);
+  }
+
+  /** The columns of every model, as loaded. */
+  columnsOf(model: string): readonly ModelColumn[] {
+    return this.#layouts.get(model)?.columns ?? [];
+  }
+
+  modelNames(): string[] {
+    return [...this.#layouts.keys()];
+  }
+
+  layoutOf(model: string): CollectedModel | undefined {
+    return this.#layouts.get(model)?.model;
+  }
+
+  /** Loads frames that lie in the journal up to `position`. */
+  async load(frames: readonly Frame[], position: JournalPosition): Promise<void> {
+    const loadNumber = this.#loadNumber + 1;
+    const parts = this.#parts(frames, loadNumber);
+    try {
+      for (const part of parts) await writeParquet(part.file, part.frames);
+      const layouts = new Map(this.#layouts);
+      await this.#database.transaction(async (tx) => {
+        for (const part of parts) {
+          const before = layouts.get(part.model);
+          const after =
+            part.kind === "records"
+              ? await this.#loadRecords(tx, part, before, layouts, loadNumber)
+              : await this.#loadLabels(tx, part, before, layouts, loadNumber);
+          layouts.set(part.model, after);
+          if (after !== before) await refreshView(tx, after.model, after.columns);
+        }
+        await tx.run("delete from journal_segments where segment <= $segment", {
+          segment: position.segment,
+        });
+        await tx.run("insert into journal_segments values ($segment, $end)", {
+          segment: position.segment,
+          end: position.end,
+        });
+      });
+      this.#layouts = layouts;
+      this.#loadNumber = loadNumber;
+    } finally {
+      for (const { file } of parts) await rm(file, { force: true });
+    }
+  }
+
+  #parts(frames: readonly Frame[], loadNumber: number): Part[] {
+    const groups = new Map<string, Frame[]>();
+    for (const frame of frames) {
+      const key = `${frame.kind} ${frame.model}`;
+      const group = groups.get(key);
+      if (group) group.push(frame);
+      else groups.set(key, [frame]);
+    }
+    return [...groups.values()].map((group, i) => {
+      const { kind, model } = group[0] as Frame; // no group is empty
+      return { kind, model, frames: group, file: join(this.#folder, `load-${loadNumber}-${i}.parquet`) };
+    });
+  }
+
+  async #loadRecords(
+    tx: Transaction,
+    { model, frames, file }: Part,
+    before: Layout | undefined,
+    layouts: ReadonlyMap<string, Layout>,
+    loadNumber: number,
+  ): Promise<Layout> {
+    const current = before ?? (await makeModel(tx, model, layouts));
+    const added = newColumns(frames, current.columns);
+    await addColumns(tx, current.model, added);
+    const table = identifier(current.model.recordsTable);
+    await insert(tx, table, frames, file);
+    await tx.run(
+      `insert into touched_hours
+       select $model, date_trunc('hour', make_timestamptz(time)), count(*), $load, $now::timestamptz
+       from read_parquet(${literal(file)}) group by all
+       on conflict do update set records = touched_hours.records + excluded.records,
+         load_number = excluded.load_number, updated_at = excluded.updated_at`,
+      { model, load: loadNumber, now: this.#now().toISOString() },
+    );
+    return added.length === 0 ? current : { model: current.model, columns: [...current.columns, ...added] };
+  }
+
+  async #loadLabels(
+    tx: Transaction,
+    { model, frames, file }: Part,
+    before: Layout | undefined,
+    layouts: ReadonlyMap<string, Layout>,
+    loadNumber: number,
+  ): Promise<Layout> {
+    const current = before ?? (await makeModel(tx, model, layouts));
+    await insert(tx, identifier(current.model.labelsTable), frames, file);
+    // The hours of the labelled records have changed too.
+    await tx.run(
+      `insert into touched_hours
+       select $model, date_trunc('hour', time), 0, $load, $now::timestamptz
+       from ${identifier(current.model.recordsTable)}
+       where key_high in (select key_high from read_parquet(${literal(file)})) group by all
+       on conflict do update set load_number = excluded.load_number, updated_at = excluded.updated_at`,
+      { model, load: loadNumber, now: this.#now().toISOString() },
+    );
+    const types = await tx.all<{ type: string }>(`select distinct type from read_parquet(${literal(file)})`);
+    const labelType = widestLabel(
+      current.model.labelType,
+      types.map(({ type }) => type),
+    );
+    if (labelType === current.model.labelType) return current;
+    await tx.run("update collected_models set label_type = $labelType where model = $model", {
+      labelType,
+      model,
+    });
+    return { ...current, model: { ...current.model, labelType } };
+  }
+}
+
+async function makeModel(
+  tx: Transaction,
+  model: string,
+  layouts: ReadonlyMap<string, Layout>,
+): Promise<Layout> {
+  const existing = [...layouts.values()].map((layout) => layout.model);
+  return { model: await createModel(tx, model, existing), columns: [] };
+}
+
+/** Features and outputs that the table has no column for yet. */
+function newColumns(frames: readonly Frame[], known: readonly ModelColumn[]): ModelColumn[] {
+  const names = new Set(known.map(({ column }) => column));
+  const added: ModelColumn[] = [];
+  for (const { column, feature } of frames.flatMap(({ columns }) => columns)) {
+    if (!feature || names.has(column)) continue;
+    names.add(column);
+    added.push({ ...feature, column });
+  }
+  return added;
+}
+
+async function insert(tx: Transaction, table: string, frames: readonly Frame[], file: string): Promise<void> {
+  const columns = [...new Set(frames.flatMap((frame) => frame.columns.map(({ column }) => column)))];
+  const values = columns.map((column) =>
+    column === "time" || column === "received_at"
+      ? `make_timestamptz(${identifier(column)})`
+      : identifier(column),
+  );
+  await tx.run(
+    `insert into ${table} (${columns.map(identifier).join(", ")})
+     select ${values.join(", ")} from read_parquet(${literal(file)})`,
+  );
+}
+
+/** The type that the view's `label` has when these come to those of type `before`. */
+function widestLabel(
+  before: CollectedModel["labelType"],
+  added: readonly string[],
+): CollectedModel["labelType"] {
+  const types = new Set<string>(
+    added.map((type) => (type === "number" ? "DOUBLE" : type === "boolean" ? "BOOLEAN" : "VARCHAR")),
+  );
+  if (before) types.add(before);
+  if (types.size === 0) return null;
+  if (types.size > 1) return "VARCHAR";
+  return types.has("DOUBLE") ? "DOUBLE" : types.has("BOOLEAN") ? "BOOLEAN" : "VARCHAR";
+}

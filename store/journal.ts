@@ -1,0 +1,215 @@
+import { type FileHandle, mkdir, open, readdir, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import { ServiceError } from "../schema/errors.ts";
+
+/** A place in the journal: everything up to byte `end` of a segment, and all earlier segments. */
+export interface JournalPosition {
+  readonly segment: number;
+  readonly end: number;
+}
+
+/** A frame found at start. */
+export interface JournalEntry {
+  readonly bytes: Buffer;
+  readonly position: JournalPosition;
+}
+
+const MAGIC = Buffer.from("LEEWAYJ1");
+const SEED_BYTES = 16;
+const HEADER_BYTES = MAGIC.length + SEED_BYTES;
+const PREFIX_BYTES = 8;
+const SEGMENT_BYTES = 64 * 1024 * 1024;
+const SUFFIX = ".journal";
+
+/**
+ * Frames that are acknowledged and not yet in the tables, in files of their own ("segments"), each with its length and
+ * checksum before it. What `append` has returned for is on the disk. Segments are removed once they are in the tables.
+ */
+export class Journal {
+  readonly #folder: string;
+  readonly #seed: Buffer;
+  #segment: { readonly number: number; readonly file: FileHandle; end: number } | undefined;
+  #nextNumber: number;
+  #oldest: number;
+  /** Set when a write failed and the end of the file is not what was acknowledged. */
+  #tail: "good" | "torn" = "good";
+
+  private constructor(folder: string, seed: Buffer, nextNumber: number) {
+    this.#folder = folder;
+    this.#seed = seed;
+    this.#nextNumber = nextNumber;
+    this.#oldest = nextNumber;
+  }
+
+  /** Goes on behind the segments that are there and behind `after`, the largest number ever used. */
+  static async open(folder: string, seed: Buffer, after: number): Promise<Journal> {
+    if (seed.length !== SEED_BYTES) throw new RangeError(`journal seed of ${seed.length} bytes`);
+    const numbers = await segmentNumbers(folder);
+    return new Journal(folder, seed, Math.max(after, 0, ...numbers) + 1);
+  }
+
+  /**
+   * Writes frames behind each other and returns when they are durable: where each of them ends.
+   * @throws ServiceError `unavailable` when the disk refuses; none of the frames counts then.
+   */
+  async append(frames: readonly Buffer[]): Promise<JournalPosition[]> {
+    try {
+      const segment = await this.#writable();
+      let end = segment.end;
+      const parts = frames.flatMap((bytes) => [prefixOf(bytes), bytes]);
+      const ends = frames.map((bytes) => {
+        end += PREFIX_BYTES + bytes.length;
+        return { segment: segment.number, end };
+      });
+      this.#tail = "torn"; // until the disk says otherwise
+      const { bytesWritten } = await segment.file.writev(parts, segment.end);
+      if (bytesWritten !== end - segment.end) throw new Error("the disk took a part only");
+      await segment.file.datasync();
+      this.#tail = "good";
+      segment.end = end;
+      return ends;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ServiceError(
+        "unavailable",
+        `nothing can be written to ${this.#folder}: ${reason}. Make room there; nothing acknowledged is lost`,
+        { retryAfterSeconds: 5, cause: error },
+      );
+    }
+  }
+
+  /** Removes segments of which nothing is missing in the tables. */
+  async removeBefore(segment: number): Promise<void> {
+    for (; this.#oldest < segment; this.#oldest++) await remove(this.#folder, this.#oldest);
+  }
+
+  /** Lets the file go; removes it when everything is in the tables. */
+  async close(contents: "loaded" | "needed"): Promise<void> {
+    const segment = this.#segment;
+    this.#segment = undefined;
+    await segment?.file.close();
+    if (segment && contents === "loaded") await this.removeBefore(segment.number + 1);
+  }
+
+  /** The segment to write to, its end as acknowledged. */
+  async #writable() {
+    if (this.#segment && this.#tail === "torn") {
+      await this.#segment.file.truncate(this.#segment.end);
+      await this.#segment.file.datasync();
+      this.#tail = "good";
+    }
+    if (this.#segment && this.#segment.end >= SEGMENT_BYTES) {
+      await this.#segment.file.close();
+      this.#segment = undefined;
+    }
+    this.#segment ??= await this.#newSegment();
+    return this.#segment;
+  }
+
+  async #newSegment() {
+    await mkdir(this.#folder, { recursive: true });
+    const number = this.#nextNumber;
+    const file = await open(pathOf(this.#folder, number), "w");
+    try {
+      await file.write(Buffer.concat([MAGIC, this.#seed]), 0, HEADER_BYTES, 0);
+      await file.datasync();
+      await syncFolder(this.#folder);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    this.#nextNumber++;
+    this.#tail = "good";
+    return { number, file, end: HEADER_BYTES };
+  }
+}
+
+/** Numbers of the segments in the folder, rising. */
+export async function segmentNumbers(folder: string): Promise<number[]> {
+  await mkdir(folder, { recursive: true });
+  const names = await readdir(folder);
+  return names
+    .filter((name) => /^\d+\.journal$/.test(name))
+    .map((name) => Number(name.slice(0, -SUFFIX.length)))
+    .sort((a, b) => a - b);
+}
+
+/** The seed a segment was written with; undefined when it is too short to have one, and so holds no frame. */
+export async function segmentSeed(folder: string, segment: number): Promise<Buffer | undefined> {
+  const file = await open(pathOf(folder, segment), "r");
+  try {
+    const header = Buffer.alloc(HEADER_BYTES);
+    const { bytesRead } = await file.read(header, 0, HEADER_BYTES, 0);
+    if (bytesRead < HEADER_BYTES) return undefined;
+    if (!header.subarray(0, MAGIC.length).equals(MAGIC)) {
+      throw new ServiceError("store-damaged", `${pathOf(folder, segment)} is no journal: move it away`);
+    }
+    return header.subarray(MAGIC.length);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * The frames of a segment that lie behind byte `from`. It ends where a frame is cut short or its checksum is wrong: a
+ * write that a crash interrupted, and that was never acknowledged. `torn` is told how many bytes that leaves.
+ */
+export async function* readSegment(
+  folder: string,
+  segment: number,
+  from: number,
+  torn: (bytes: number) => void,
+): AsyncGenerator<JournalEntry> {
+  const file = await open(pathOf(folder, segment), "r");
+  try {
+    const { size } = await file.stat();
+    const prefix = Buffer.alloc(PREFIX_BYTES);
+    let at = Math.max(from, HEADER_BYTES);
+    while (at + PREFIX_BYTES <= size) {
+      await file.read(prefix, 0, PREFIX_BYTES, at);
+      const length = prefix.readUInt32LE(0);
+      if (length === 0 || at + PREFIX_BYTES + length > size) break;
+      const bytes = Buffer.allocUnsafe(length);
+      await file.read(bytes, 0, length, at + PREFIX_BYTES);
+      if (crc32(bytes) !== prefix.readUInt32LE(4)) break;
+      at += PREFIX_BYTES + length;
+      yield { bytes, position: { segment, end: at } };
+    }
+    if (at < size) torn(size - at);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Removes a segment whose frames are all in the tables. */
+export async function removeSegment(folder: string, segment: number): Promise<void> {
+  await remove(folder, segment);
+}
+
+function prefixOf(bytes: Buffer): Buffer {
+  const prefix = Buffer.alloc(PREFIX_BYTES);
+  prefix.writeUInt32LE(bytes.length, 0);
+  prefix.writeUInt32LE(crc32(bytes), 4);
+  return prefix;
+}
+
+function pathOf(folder: string, segment: number): string {
+  return join(folder, `${String(segment).padStart(12, "0")}${SUFFIX}`);
+}
+
+async function remove(folder: string, segment: number): Promise<void> {
+  await unlink(pathOf(folder, segment)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
+}
+
+/** Makes a new file's name durable. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

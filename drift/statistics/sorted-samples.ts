@@ -47,7 +47,7 @@ export function sortedSampleStatistics(a: Float64Array, b: Float64Array): Sorted
   while (i < n || j < m) {
     const x = i < n ? (a[i] as number) : Number.POSITIVE_INFINITY; // within bounds
     const y = j < m ? (b[j] as number) : Number.POSITIVE_INFINITY;
-    const next = x < y ? x : y;
+    const next = Math.min(x, y);
     const share = Math.abs(gap) / product;
     const halfWidth = next / 2 - last / 2; // a whole width can overflow
     halfArea += share * halfWidth;

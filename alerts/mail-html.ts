@@ -10,7 +10,7 @@ const FONT = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-s
 const ACCENT: Readonly<Record<Occasion, string>> = { fire: "#d9480f", remind: "#d9480f", resolve: "#2b8a3e" };
 const VERDICT_COLOUR: Readonly<Record<FeatureStory["verdict"], string>> = {
   drifted: "#d9480f",
-  quality: "#7048e8",
+  quality: "#845ef7",
   error: "#7a7a7a",
 };
 const THEN_COLOUR = "#868e96";

@@ -45,13 +45,9 @@ export function alertStory({
   readonly publicUrl: string;
 }): AlertStory {
   const features = affected(result);
-  const what = occasion === "resolve" ? `${alert.summary}: over` : alert.summary;
   const when = windowText(result.from, result.to);
   const tag = { fire: "", remind: "reminder: ", resolve: "resolved: " }[occasion];
-  const head =
-    occasion === "resolve"
-      ? `${alert.model} is as in its baseline again in ${when}`
-      : `${alert.model}: ${what} in ${when}`;
+  const head = `${alert.model}: ${alert.summary}${occasion === "resolve" ? ", over" : ""} in ${when}`;
   return {
     occasion,
     subject: oneLine(`[leeway] ${tag}${head} (${alert.monitor})`),
@@ -137,7 +133,7 @@ function featureStory(column: ColumnResult): FeatureStory {
 
 function evidenceOf({ verdict, effect, p_value, minimum_effect, reason }: ColumnResult): string {
   if (verdict !== "drifted" || effect === null) return `${capital(reason)}.`;
-  const chance = p_value === null ? "" : `; chance does that with p = ${pText(p_value)}`;
+  const chance = p_value === null ? "" : `. Had nothing changed, p = ${pText(p_value)} for a move this large`;
   return `Moved by ${showNumber(effect)} on a scale from 0 (the same) to 1 (nothing in common), where ${showNumber(minimum_effect)} is the least that matters${chance}.`;
 }
 

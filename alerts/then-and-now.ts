@@ -75,12 +75,13 @@ function binLabel(from: number | null, to: number | null, show: (value: number) 
   return to === null ? `above ${show(from)}` : `${show(from)} to ${show(to)}`;
 }
 
-/** Four digits, thousands grouped. */
+/** Four digits, or all those before the point and one after; thousands grouped. */
 export function showNumber(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e15)) return value.toExponential(2);
-  return new Intl.NumberFormat("en-US", { maximumSignificantDigits: size >= 1_000 ? 6 : 4 }).format(value);
+  const digits = size >= 1_000 ? { maximumFractionDigits: 1 } : { maximumSignificantDigits: 4 };
+  return new Intl.NumberFormat("en-US", digits).format(value);
 }
 
 /** Timestamps are summarised in seconds since 1970. */

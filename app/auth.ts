@@ -67,24 +67,20 @@ function bearer(authorization: string | undefined): string | undefined {
 
 /** DNS rebinding gives another site's page this server's address, but not its name; a cross-site call says where it is from. */
 function refuseForeignPage({ headers, method }: Request, publicHost: string | undefined): void {
-  const host = headers.get("host");
-  const ours = (name: string | undefined) => name !== undefined && (isLoopback(name) || name === publicHost);
-  if (!ours(hostnameOf(`http://${host}`))) {
+  const host = headers.get("host") ?? "";
+  const name = host.replace(/:\d+$/, "").toLowerCase();
+  if (!isLoopback(name) && name !== publicHost) {
     throw new ServiceError(
       "forbidden",
       `host ${host} is not this server's name: open it as 127.0.0.1 or localhost, set public_url, or configure API keys`,
     );
   }
+  if (method === "GET" || method === "HEAD") return;
   const origin = headers.get("origin");
-  const unsafe = method !== "GET" && method !== "HEAD";
-  if (unsafe && origin !== null && hostnameOf(origin) !== hostnameOf(`http://${host}`)) {
+  if (origin !== null && !(URL.canParse(origin) && new URL(origin).host === host)) {
     throw new ServiceError(
       "forbidden",
       `a page of ${origin} may not change anything here: configure API keys for it`,
     );
   }
-}
-
-function hostnameOf(url: string): string | undefined {
-  return URL.canParse(url) ? new URL(url).hostname : undefined;
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
@@ -10,13 +9,6 @@ import { problemResponse, STATUS_OF } from "./problem.ts";
 /** Longest body of calls that carry settings. Routes that take in data bound their own. */
 const SETTINGS_BYTES = 1024 * 1024;
 const TAKES_DATA = /\/(?:records|labels|baseline)$|^\/v1\/(?:capture\/|events-in$)/;
-
-const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
-  ["x-content-type-options", "nosniff"],
-  ["x-frame-options", "DENY"],
-  ["referrer-policy", "no-referrer"],
-  ["content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"],
-];
 
 /** An API without routes: what goes wrong in any of them becomes a problem document here. */
 export function createApi({
@@ -43,7 +35,7 @@ export function createApi({
       );
     },
   });
-  api.use(aboutRequest(log), guard, boundSettings());
+  api.use(logAccess(log), guard, boundSettings());
   api.onError((error, c) => answerError(error, c, log));
   api.notFound((c) => {
     const methods = methodsAt(api, c.req.path);
@@ -62,21 +54,16 @@ export function createApi({
   return api;
 }
 
-/** Gives each request an id (its own, when it brings a plain one), headers against misuse, and a line in the log. */
-function aboutRequest(log: Log): MiddlewareHandler {
+/** One line per request, when the log is that detailed. */
+function logAccess(log: Log): MiddlewareHandler {
   return async (c, next) => {
-    const brought = c.req.header("x-request-id");
-    const id = brought !== undefined && /^[\w.:-]{1,128}$/.test(brought) ? brought : randomUUID();
-    c.set("requestId", id);
+    if (!log.isLevelEnabled("debug")) return next();
     const started = performance.now();
     await next();
-    c.header("x-request-id", id);
-    for (const [name, value] of SECURITY_HEADERS) c.header(name, value);
-    if (log.isLevelEnabled("debug")) {
-      const { method, path } = c.req;
-      const ms = Math.round(performance.now() - started);
-      log.debug({ method, path, status: c.res.status, duration_ms: ms, request_id: id }, "request");
-    }
+    const { method, path } = c.req;
+    const ms = Math.round(performance.now() - started);
+    const request_id = requestIdOf(c);
+    log.debug({ method, path, status: c.res.status, duration_ms: ms, request_id }, "request");
   };
 }
 
@@ -136,9 +123,10 @@ function answerHttpException(error: HTTPException, c: Context): Response {
   });
 }
 
+/** Given to each request where it came in (`app/listen.ts`). */
 function requestIdOf(c: Context): string {
-  const id: unknown = c.get("requestId");
-  return typeof id === "string" ? id : randomUUID();
+  const { requestId } = c.env as { readonly requestId?: string };
+  return requestId ?? "";
 }
 
 function pathText(path: readonly PropertyKey[]): string {

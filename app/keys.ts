@@ -23,6 +23,8 @@ const line = z.union([
 
 const FILE = "keys.ndjson";
 const OWNER_ONLY = 0o600;
+/** A new or revoked key counts after at most this long. */
+const LOOK_EVERY_MS = 250;
 
 export function hashKey(key: string): string {
   return `sha256:${createHash("sha256").update(key).digest("hex")}`;
@@ -81,12 +83,13 @@ function append(dataDir: string, entry: object): void {
   chmodSync(path, OWNER_ONLY); // also when somebody had made the file readable to others
 }
 
-/** The keys of the configuration and of the data folder; the file is read again whenever it has changed. */
+/** The keys of the configuration and of the data folder; the file is read again when it has changed. */
 export class KeyRing {
   readonly #configured: readonly StoredKey[];
   readonly #dataDir: string;
   #fromFile: readonly StoredKey[] = [];
   #fileState = "";
+  #lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(config: Pick<Config, "api_keys" | "data_dir">) {
     this.#configured = config.api_keys.map(({ name, role, key, hash }) => ({
@@ -118,6 +121,8 @@ export class KeyRing {
   }
 
   #readAgain(): void {
+    if (performance.now() - this.#lookedAt < LOOK_EVERY_MS) return;
+    this.#lookedAt = performance.now();
     const stat = statSync(join(this.#dataDir, FILE), { throwIfNoEntry: false });
     const state = stat ? `${stat.ino} ${stat.size} ${stat.mtimeMs}` : "";
     if (state === this.#fileState) return;

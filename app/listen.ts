@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { type AddressInfo, isIPv6 } from "node:net";
@@ -6,10 +7,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createAdaptorServer } from "@hono/node-server";
 import { ServiceError } from "../schema/errors.ts";
 
-type Fetch = (
+interface Bindings {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+}
+export type Answer = (
   request: Request,
-  env: { incoming: IncomingMessage; outgoing: ServerResponse },
+  env: Bindings & { readonly requestId: string },
 ) => Response | Promise<Response>;
+
+/** Headers against misuse by web pages, on every answer. */
+const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
+  ["x-content-type-options", "nosniff"],
+  ["x-frame-options", "DENY"],
+  ["referrer-policy", "no-referrer"],
+  ["content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"],
+];
 
 const HEADERS_TIMEOUT_MS = 30_000;
 /** Long enough for a large baseline over a slow line. */
@@ -28,14 +41,14 @@ export interface Listener {
 export async function listen({
   host,
   port,
-  fetch,
+  answer,
 }: {
   readonly host: string;
   readonly port: number;
-  readonly fetch: Fetch;
+  readonly answer: Answer;
 }): Promise<Listener> {
   const server = createAdaptorServer({
-    fetch: fetch as Parameters<typeof createAdaptorServer>[0]["fetch"], // the one server there is speaks HTTP/1
+    fetch: (request, env) => answer(request, withHeaders(env as Bindings)), // the one server there is speaks HTTP/1
     serverOptions: {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -50,6 +63,15 @@ export async function listen({
   }
   const address = server.address() as AddressInfo;
   return { url: urlOf(host, address.port), close: (graceMs) => closeServer(server, graceMs) };
+}
+
+/** Gives a request an id (its own, when it brings a plain one), and its answer the headers that all have. */
+function withHeaders({ incoming, outgoing }: Bindings): Bindings & { readonly requestId: string } {
+  const brought = incoming.headers["x-request-id"];
+  const requestId = typeof brought === "string" && /^[\w.:-]{1,128}$/.test(brought) ? brought : randomUUID();
+  outgoing.setHeader("x-request-id", requestId);
+  for (const [name, value] of SECURITY_HEADERS) outgoing.setHeader(name, value);
+  return { incoming, outgoing, requestId };
 }
 
 function whyNot(error: unknown, host: string, port: number): string {

@@ -3,7 +3,7 @@ import { refuseOpenServer, requireKey } from "./auth.ts";
 import type { Config } from "./config-schema.ts";
 import { createApi } from "./http.ts";
 import { KeyRing } from "./keys.ts";
-import { listen } from "./listen.ts";
+import { type Answer, listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { version } from "./package-root.ts";
@@ -13,6 +13,7 @@ import { provision } from "./provision.ts";
 import { addRoutes } from "./routes.ts";
 import { checkDueWindows, type SchedulerReport } from "./scheduler.ts";
 import { showNewestOfAll } from "./show-result.ts";
+import { showUndelivered } from "./show-undelivered.ts";
 import { startTicker, type Ticker } from "./ticker.ts";
 
 /** How long requests under way may take after the service was told to stop. */
@@ -52,11 +53,11 @@ export async function startServer(
   refuseOpenServer(config, keys);
   let state: "starting" | "ready" | "stopping" = "starting";
   const starting = (request: Request) => answerHealth(request, state) ?? notYet();
-  let answer: (request: Request, env: object) => Response | Promise<Response> = starting;
+  let answer: Answer = starting;
   const listener = await listen({
     host: config.host,
     port: config.port,
-    fetch: (request, env) => answer(request, env),
+    answer: (request, env) => answer(request, env),
   });
   const publicUrl = (config.public_url ?? listener.url).replace(/\/+$/, "");
   try {
@@ -144,6 +145,12 @@ function startTickers({
     startTicker({ name: "moving records", everyMs: SECOND_MS, work: () => parts.collector.tick(), log }),
     startTicker({ name: "checking windows", everyMs: checkEveryMs, work: checkNow, log }),
     startTicker({ name: "delivering", everyMs: SECOND_MS, work: deliver, turns: "overlapping", log }),
+    startTicker({
+      name: "counting undelivered messages",
+      everyMs: 5 * SECOND_MS,
+      work: () => showUndelivered(parts),
+      log,
+    }),
   ];
 }
 

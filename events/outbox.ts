@@ -132,6 +132,11 @@ export class Outbox {
     return this.#store.health(kind, name);
   }
 
+  /** How many messages of each target have failed at least once and wait. */
+  undelivered() {
+    return this.#store.undelivered();
+  }
+
   /**
    * Attempts what is due and resolves when that is done. Call it every second or so without waiting for the call
    * before: a message under way is not taken twice, and a receiver that hangs does not hold up the others.

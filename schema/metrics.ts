@@ -130,6 +130,11 @@ export const metricTable = {
     values: { outcome: ["delivered", "retried", "failed"] },
     help: "Alert notifications, by outcome (delivered, retried, failed).",
   },
+  leeway_undelivered_messages: {
+    kind: "gauge",
+    labels: ["kind", "target"],
+    help: "Messages that failed at least once and wait to be tried again, by kind (alert, retrain) and target.",
+  },
   leeway_retrain_runs_total: {
     kind: "counter",
     labels: ["model", "outcome"],

@@ -161,6 +161,16 @@ export const alertRules: readonly AlertRule[] = [
       '{{ $value | printf "%.2f" }} values per record do not fit their column\'s type: a sender has changed what it sends.',
   },
   {
+    alert: "LeewayMessagesNotDelivered",
+    measures: `max by (job, instance, kind, target) (${series("leeway_undelivered_messages")})`,
+    when: "> 0",
+    for: "10m",
+    severity: "critical",
+    summary: "{{ $labels.target }} is not told ({{ $labels.kind }})",
+    description:
+      "Messages that failed and wait to be tried again: {{ $value }}. Leeway goes on trying for three days.",
+  },
+  {
     alert: "LeewayNotificationsFail",
     measures: `sum by (job, instance, channel) (increase(${series("leeway_notifications_total", { outcome: "failed" })}[1h]))`,
     when: "> 0",

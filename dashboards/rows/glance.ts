@@ -103,11 +103,14 @@ export const glance = {
       noValue: "0",
     }),
     stat({
-      title: "Notifications that failed",
-      says: "Alert notifications given up within the time shown: nobody was told by that channel.",
+      title: "Messages not delivered",
+      says: "Alert notifications and requests to retrain that have failed and wait to be tried again, and notifications given up within the time shown: somebody was not told.",
       unit: "none",
       width: 5,
-      asks: [{ expr: queries.notificationsFailed }],
+      asks: [
+        { expr: queries.undelivered, legend: "waiting" },
+        { expr: queries.notificationsFailed, legend: "given up" },
+      ],
       decimals: 0,
       steps: BAD_ABOVE_ZERO,
       noValue: "0",

@@ -348,6 +348,26 @@ export const alertCases: readonly AlertCase[] = [
     fires: "never",
   },
   {
+    alert: "LeewayMessagesNotDelivered",
+    what: "the mail server is down",
+    series: { [`leeway_undelivered_messages{${ON},kind="alert",target="mail"}`]: "_x4 1x5 2x20" },
+    notYet: "14m",
+    at: "20m",
+    fires: {
+      labels: { ...TARGET, kind: "alert", target: "mail" },
+      summary: "mail is not told (alert)",
+      description:
+        "Messages that failed and wait to be tried again: 2. Leeway goes on trying for three days.",
+    },
+  },
+  {
+    alert: "LeewayMessagesNotDelivered",
+    what: "it comes back within ten minutes",
+    series: { [`leeway_undelivered_messages{${ON},kind="alert",target="mail"}`]: "_x4 1x7 stale" },
+    at: "20m",
+    fires: "never",
+  },
+  {
     alert: "LeewayNotificationsFail",
     what: "one notification is given up",
     series: { [`leeway_notifications_total{${ON},channel="mail",outcome="failed"}`]: "0x9 1x60" },

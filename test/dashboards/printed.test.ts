@@ -56,6 +56,7 @@ describe("metrics", () => {
     "severity",
     "channel",
     "subscription",
+    "target",
     "deployment",
     "protocol",
     "code",

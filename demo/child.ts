@@ -80,7 +80,9 @@ function listeningAt({ stdout }: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     if (!stdout) return;
     createInterface({ input: stdout }).on("line", (line) => {
-      const url = /^\{.*"msg":"listening".*\}$/.test(line) ? (JSON.parse(line) as { url?: unknown }).url : undefined;
+      const url = /^\{.*"msg":"listening".*\}$/.test(line)
+        ? (JSON.parse(line) as { url?: unknown }).url
+        : undefined;
       if (typeof url === "string") resolve(url);
     });
   });
@@ -88,6 +90,9 @@ function listeningAt({ stdout }: ChildProcess): Promise<string> {
 
 function timeout(name: string, logFile: string): Promise<never> {
   return new Promise((_, reject) => {
-    setTimeout(() => reject(new Error(`${name} did not listen within ${START_TIMEOUT_MS / 1_000} s: see ${logFile}`)), START_TIMEOUT_MS).unref();
+    setTimeout(
+      () => reject(new Error(`${name} did not listen within ${START_TIMEOUT_MS / 1_000} s: see ${logFile}`)),
+      START_TIMEOUT_MS,
+    ).unref();
   });
 }

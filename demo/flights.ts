@@ -34,7 +34,8 @@ export async function openFlights({ every }: { readonly every: number }): Promis
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   await connection.run("set timezone = 'UTC'");
-  const file = (name: string) => fileURLToPath(new URL(`../data/${name}`, import.meta.resolve("vega-datasets")));
+  const file = (name: string) =>
+    fileURLToPath(new URL(`../data/${name}`, import.meta.resolve("vega-datasets")));
   await addTimeZones(connection, file("airports.csv"));
   await connection.run(
     `create table flights as
@@ -48,7 +49,9 @@ export async function openFlights({ every }: { readonly every: number }): Promis
   return {
     between: (from, to) => readFlights(connection, from, to),
     count: async (from, to) => {
-      const result = await connection.runAndReadAll(`select count(*)::double from flights where ${within(from, to)}`);
+      const result = await connection.runAndReadAll(
+        `select count(*)::double from flights where ${within(from, to)}`,
+      );
       return Number(result.value(0, 0));
     },
     close: () => {
@@ -67,10 +70,7 @@ function hashOf(column: string): string {
 }
 
 async function addTimeZones(connection: DuckDBConnection, file: string): Promise<void> {
-  const airports = await connection.runAndReadAll(
-    "select iata, state from read_csv($file)",
-    { file },
-  );
+  const airports = await connection.runAndReadAll("select iata, state from read_csv($file)", { file });
   await connection.run("create table zones (iata varchar primary key, zone varchar not null)");
   const appender = await connection.createAppender("zones");
   for (const [iata, state] of airports.getRows()) {

@@ -64,7 +64,9 @@ export async function openInbox(): Promise<Inbox> {
   };
 }
 
-async function read(stream: NodeJS.ReadableStream): Promise<{ readonly subject?: string | undefined; readonly text?: string | undefined }> {
+async function read(
+  stream: NodeJS.ReadableStream,
+): Promise<{ readonly subject?: string | undefined; readonly text?: string | undefined }> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(Buffer.from(chunk));
   return PostalMime.parse(Buffer.concat(chunks));

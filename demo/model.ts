@@ -46,7 +46,9 @@ export function scoreFlight(model: LateModel, inputs: FlightInputs): number {
 export function trainModel(flights: readonly LabelledFlight[], from?: LateModel): LateModel {
   const late = flights.filter((flight) => flight.late).length;
   if (late === 0 || late === flights.length) {
-    throw new RangeError(`${flights.length} flights of which ${late} late: both outcomes are needed to train`);
+    throw new RangeError(
+      `${flights.length} flights of which ${late} late: both outcomes are needed to train`,
+    );
   }
   const columns = columnsOf(flights);
   const prior = new Float64Array(columns.size + 2); // the categories, the distance, the intercept

@@ -35,13 +35,18 @@ export async function predict(scoringUrl: string, rows: readonly FlightInputs[])
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ rows }),
   });
-  if (!response.ok) throw new Error(`the scoring service answered ${response.status}: ${await response.text()}`);
+  if (!response.ok)
+    throw new Error(`the scoring service answered ${response.status}: ${await response.text()}`);
   return predictAnswer.parse(await response.json());
 }
 
 /** Scores the flights and hands inputs and answers on to Leeway, a few batches at a time. */
 export async function scoreAndSend(
-  { leeway, scoringUrl, model }: { readonly leeway: ApiClient; readonly scoringUrl: string; readonly model: string },
+  {
+    leeway,
+    scoringUrl,
+    model,
+  }: { readonly leeway: ApiClient; readonly scoringUrl: string; readonly model: string },
   flights: readonly Flight[],
   counts: Sent,
 ): Promise<void> {
@@ -54,8 +59,17 @@ export async function scoreAndSend(
     const latency_ms = Math.round((performance.now() - started) * 1_000) / 1_000;
     const records = batch.map(({ id, time, inputs }, i): Omit<ScoringRecord, "row"> => {
       const prediction = predictions[i];
-      if (!prediction) throw new Error(`the scoring service answered ${predictions.length} of ${batch.length} rows`);
-      return { id, time: time.toISOString(), version, inputs: { ...inputs }, outputs: prediction, status: 200, latency_ms };
+      if (!prediction)
+        throw new Error(`the scoring service answered ${predictions.length} of ${batch.length} rows`);
+      return {
+        id,
+        time: time.toISOString(),
+        version,
+        inputs: { ...inputs },
+        outputs: prediction,
+        status: 200,
+        latency_ms,
+      };
     });
     await sendLines(leeway, { path: `/v1/models/${model}/records`, items: records, counts });
   });
@@ -78,7 +92,11 @@ export async function sendLabels(
 /** Sends a batch until it is acknowledged: a full queue says when to come again, and what is sent twice is stored once. */
 async function sendLines(
   leeway: ApiClient,
-  { path, items, counts }: { readonly path: string; readonly items: readonly unknown[]; readonly counts: Sent },
+  {
+    path,
+    items,
+    counts,
+  }: { readonly path: string; readonly items: readonly unknown[]; readonly counts: Sent },
 ): Promise<void> {
   const body = items.map((item) => JSON.stringify(item)).join("\n");
   for (let tries = 1; ; tries += 1) {

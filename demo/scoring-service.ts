@@ -54,7 +54,8 @@ let live: Live = modelUpload.parse(JSON.parse(readFileSync(values.model, "utf8")
 const server = createServer((request, response) => {
   answer(request)
     .catch((error: unknown): Answer => {
-      const wrong = error instanceof SyntaxError || error instanceof z.ZodError || error instanceof RangeError;
+      const wrong =
+        error instanceof SyntaxError || error instanceof z.ZodError || error instanceof RangeError;
       return { status: wrong ? 400 : 500, body: { error: String(error) } };
     })
     .then(({ status, body }) => {
@@ -84,7 +85,10 @@ async function answer(request: IncomingMessage): Promise<Answer> {
     live = modelUpload.parse(JSON.parse(await bodyOf(request)));
     return { status: 200, body: { version: live.version } };
   }
-  return { status: 404, body: { error: `${call} is not known here: POST /predict, PUT /model, GET /healthz` } };
+  return {
+    status: 404,
+    body: { error: `${call} is not known here: POST /predict, PUT /model, GET /healthz` },
+  };
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {

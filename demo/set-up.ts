@@ -21,10 +21,18 @@ const LONG_GRACE = "40000d";
 export async function putBaseline(
   leeway: ApiClient,
   version: string,
-  { model, flights }: { readonly model: LateModel; readonly flights: readonly (LabelledFlight & { readonly time: Date })[] },
+  {
+    model,
+    flights,
+  }: { readonly model: LateModel; readonly flights: readonly (LabelledFlight & { readonly time: Date })[] },
 ): Promise<{ readonly rows: number }> {
   const lines = flights.map(({ time, inputs, late }) =>
-    JSON.stringify({ time: time.toISOString(), ...inputs, probability: scoreFlight(model, inputs), label: late }),
+    JSON.stringify({
+      time: time.toISOString(),
+      ...inputs,
+      probability: scoreFlight(model, inputs),
+      label: late,
+    }),
   );
   const query = new URLSearchParams({ time_column: "time", label: "label", prediction: "probability" });
   return leeway.json({
@@ -40,7 +48,12 @@ export async function configure(
   leeway: ApiClient,
   { trainerUrl, secret }: { readonly trainerUrl: string; readonly secret: string },
 ): Promise<void> {
-  const daily: Partial<MonitorSpec> = { window: "1d", grace: LONG_GRACE, columns: WATCHED, owner: "data team" };
+  const daily: Partial<MonitorSpec> = {
+    window: "1d",
+    grace: LONG_GRACE,
+    columns: WATCHED,
+    owner: "data team",
+  };
   const weekly: Partial<MonitorSpec> = { ...daily, window: "1w", columns: [...WATCHED, "label"] };
   const channel: ChannelSpec = { type: "email", to: ["on-call@example.org"] };
   const rule: Partial<AlertRuleSpec> = { model: MODEL, channels: ["on-call"] };
@@ -55,7 +68,12 @@ export async function configure(
   await leeway.send("PUT", `/v1/models/${MODEL}/monitors/${DAILY}`, daily);
   await leeway.send("PUT", `/v1/models/${MODEL}/monitors/${WEEKLY}`, weekly);
   await leeway.send("PUT", "/v1/channels/on-call", channel);
-  await leeway.send("PUT", "/v1/alert-rules/data-faults", { ...rule, on: "quality", monitor: DAILY, severity: "critical" });
+  await leeway.send("PUT", "/v1/alert-rules/data-faults", {
+    ...rule,
+    on: "quality",
+    monitor: DAILY,
+    severity: "critical",
+  });
   await leeway.send("PUT", "/v1/alert-rules/lasting-drift", { ...rule, on: "drift", monitor: WEEKLY });
   await leeway.send("PUT", "/v1/retrain-policies/flights", policy);
 }

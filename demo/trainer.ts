@@ -25,7 +25,9 @@ const retrainEvent = z.object({
 type Request = z.infer<typeof retrainEvent>["data"];
 
 const driftAnswer = z.object({
-  windows: z.array(z.object({ from: z.string(), to: z.string(), dataset: z.object({ verdict: z.string() }) })),
+  windows: z.array(
+    z.object({ from: z.string(), to: z.string(), dataset: z.object({ verdict: z.string() }) }),
+  ),
 });
 
 /** A model that came out of a run, and what it learned from. */
@@ -64,7 +66,9 @@ export async function openTrainer(options: TrainerOptions): Promise<Trainer> {
         response.writeHead(202).end();
         if (runs.has(asked.run_id)) return;
         runs.add(asked.run_id);
-        train(asked, options).catch((error: unknown) => options.say(`The trainer could not report: ${messageOf(error)}`));
+        train(asked, options).catch((error: unknown) =>
+          options.say(`The trainer could not report: ${messageOf(error)}`),
+        );
       },
       (error: unknown) => response.writeHead(error instanceof WebhookVerificationError ? 401 : 400).end(),
     );
@@ -122,7 +126,13 @@ async function train(asked: Request, options: TrainerOptions): Promise<void> {
         previous_auc: candidate.before.auc,
         previous_log_loss: candidate.before.log_loss,
       },
-      data: { rows: usable.length, from: asked.data.from, to: asked.data.to, parquet_sha256: sha256, days_left_out: [...faulty] },
+      data: {
+        rows: usable.length,
+        from: asked.data.from,
+        to: asked.data.to,
+        parquet_sha256: sha256,
+        days_left_out: [...faulty],
+      },
       environment: { node: process.version },
       parameters: { held_out_days: HELD_OUT_DAYS, goes_on_from_version: current.version },
       ...(await codeState()),
@@ -186,7 +196,10 @@ async function report({ status_url, status_token }: Request, body: RetrainReport
     headers: { "content-type": "application/json", authorization: `Bearer ${status_token}` },
     body: JSON.stringify(body),
   });
-  if (!response.ok) throw new Error(`the report "${body.status}" was answered with ${response.status}: ${await response.text()}`);
+  if (!response.ok)
+    throw new Error(
+      `the report "${body.status}" was answered with ${response.status}: ${await response.text()}`,
+    );
   await response.arrayBuffer();
 }
 

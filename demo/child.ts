@@ -34,7 +34,7 @@ export async function startChild({ name, module, args, env = {}, logFile }: Prog
   const file = own === ".ts" ? join(packageRoot, `${module}.ts`) : join(packageRoot, "dist", `${module}.js`);
   const child = spawn(process.execPath, [...process.execArgv, file, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...env },
+    env: { ...withoutSettings(process.env), ...env },
     detached: true, // a terminal's Ctrl-C comes to the demo alone, which then stops the others in order
   });
   const log = createWriteStream(logFile);
@@ -74,6 +74,11 @@ export async function startChild({ name, module, args, env = {}, logFile }: Prog
     killNow();
     throw error;
   }
+}
+
+/** The demo is the same for everybody: whatever a user has set for a Leeway of his own does not count here. */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("LEEWAY_")));
 }
 
 function listeningAt({ stdout }: ChildProcess): Promise<string> {

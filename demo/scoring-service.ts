@@ -52,7 +52,7 @@ if (values.model === undefined) {
 let live: Live = modelUpload.parse(JSON.parse(readFileSync(values.model, "utf8")));
 
 const server = createServer((request, response) => {
-  answer(request)
+  void answer(request)
     .catch((error: unknown): Answer => {
       const wrong =
         error instanceof SyntaxError || error instanceof z.ZodError || error instanceof RangeError;

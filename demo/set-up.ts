@@ -7,6 +7,7 @@ import { type LabelledFlight, type LateModel, scoreFlight } from "./model.ts";
 export const MODEL = "flights";
 export const DAILY = "daily";
 export const WEEKLY = "weekly";
+export const POLICY = "flights";
 
 /** What is compared. Not the weekday: it follows from the window itself. */
 const WATCHED = ["hour", "distance", "origin", "destination", "probability"];
@@ -75,5 +76,5 @@ export async function configure(
     severity: "critical",
   });
   await leeway.send("PUT", "/v1/alert-rules/lasting-drift", { ...rule, on: "drift", monitor: WEEKLY });
-  await leeway.send("PUT", "/v1/retrain-policies/flights", policy);
+  await leeway.send("PUT", `/v1/retrain-policies/${POLICY}`, policy);
 }

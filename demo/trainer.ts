@@ -8,8 +8,8 @@ import { type Evaluation, evaluateModel } from "./evaluate.ts";
 import { type LateModel, trainModel } from "./model.ts";
 
 const DAY_MS = 86_400_000;
-/** The newest days of the window, about a tenth: the new model is tried on them before it is trained on all. */
-const HELD_OUT_DAYS = 3;
+/** The newest week of the window, each weekday once: the new model is tried on it before it is trained on all. */
+const HELD_OUT_DAYS = 7;
 
 /** What the trainer reads of the request; the whole is a CloudEvent of type dev.leeway.retrain.requested. */
 const retrainEvent = z.object({

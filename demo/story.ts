@@ -1,0 +1,158 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { WindowResult } from "../schema/drift-result.ts";
+import type { RetrainDecision, RetrainRun } from "../schema/retrain.ts";
+import { backgroundOf } from "./background.ts";
+import { asFed, UNIT_FAULT } from "./fault.ts";
+import type { Flight, FlightSource } from "./flights.ts";
+import type { Mail } from "./inbox.ts";
+import type { Narrator } from "./narrator.ts";
+import type { Observed } from "./observed.ts";
+import { nothingSent, scoreAndSend, sendLabels } from "./replay.ts";
+import { DAILY, MODEL, POLICY, WEEKLY } from "./set-up.ts";
+import type { Stage } from "./stage.ts";
+import { calledColumns, dayOf, describe, keyOf, spanOf } from "./words.ts";
+
+const DAY_MS = 86_400_000;
+const MONDAY = 1;
+/** How a flight ended is known two days after it left. */
+const LABELS_LATE_DAYS = 2;
+const MAIL_PATIENCE_MS = 20_000;
+const RUN_PATIENCE_MS = 120_000;
+
+/** Replays the flights of `[from, to)` in the order in which they happened, and tells what Leeway says of them. */
+export async function replayStory({
+  stage,
+  flights,
+  narrator,
+  from,
+  to,
+}: {
+  readonly stage: Stage;
+  readonly flights: FlightSource;
+  readonly narrator: Narrator;
+  readonly from: Date;
+  readonly to: Date;
+}): Promise<Observed> {
+  const { leeway, scoringUrl, inbox } = stage;
+  const days: WindowResult[] = [];
+  const weeks: WindowResult[] = [];
+  const records = nothingSent();
+  const labels = nothingSent();
+  const awaitingLabels: { readonly knownAt: Date; readonly flights: readonly Flight[] }[] = [];
+  const mails = new MailReader(inbox.mails, narrator);
+  const progress = narrator.progress("Replaying", await flights.count(from, to));
+  const check = async (monitor: string, start: Date, end: Date) => {
+    const path = `/v1/models/${MODEL}/monitors/${monitor}/run`;
+    const range = { from: start.toISOString(), to: end.toISOString() };
+    return (await leeway.send<{ windows: WindowResult[] }>("POST", path, range)).windows;
+  };
+  for (let day = from; day < to; day = new Date(day.getTime() + DAY_MS)) {
+    const next = new Date(day.getTime() + DAY_MS);
+    if (day.getTime() === UNIT_FAULT.from.getTime()) announceFault(narrator);
+    const left = (await flights.between(day, next)).map(asFed);
+    await scoreAndSend({ leeway, scoringUrl, model: MODEL }, left, records);
+    awaitingLabels.push({ knownAt: new Date(next.getTime() + LABELS_LATE_DAYS * DAY_MS), flights: left });
+    while ((awaitingLabels[0]?.knownAt ?? to) <= next) {
+      const known = awaitingLabels.shift();
+      if (known) await sendLabels({ leeway, model: MODEL }, known.flights, { ...known, counts: labels });
+    }
+    progress.update(records.sent, dayOf(day));
+    for (const result of await check(DAILY, day, next)) {
+      tellDay(narrator, result, days.at(-1));
+      days.push(result);
+      if (result.dataset.verdict === "quality" && mails.read === 0)
+        await inbox.waitFor(() => true, MAIL_PATIENCE_MS);
+    }
+    mails.readNew();
+    if (next.getUTCDay() !== MONDAY) continue;
+    for (const result of await check(WEEKLY, new Date(next.getTime() - 7 * DAY_MS), next)) {
+      tellWeek(narrator, result, weeks.at(-1));
+      weeks.push(result);
+      await followDecision(stage, narrator);
+    }
+  }
+  for (const known of awaitingLabels)
+    await sendLabels({ leeway, model: MODEL }, known.flights, { ...known, counts: labels });
+  progress.end();
+  mails.readNew();
+  const { decisions } = await leeway.json<{ decisions: RetrainDecision[] }>({
+    path: `/v1/retrain-policies/${POLICY}/decisions?limit=500`,
+  });
+  const { runs } = await leeway.json<{ runs: RetrainRun[] }>({ path: `/v1/retrain-runs?model=${MODEL}` });
+  return { days, weeks, decisions: decisions.toReversed(), runs, mails: inbox.mails, records, labels };
+}
+
+function announceFault(narrator: Narrator): void {
+  const last = dayOf(new Date(UNIT_FAULT.to.getTime() - 1));
+  narrator.say(
+    `INJECTED BY THIS DEMO: until the end of ${last} the upstream feed hands distances on in kilometres, not miles. Leeway is not told.`,
+    dayOf(UNIT_FAULT.from),
+  );
+}
+
+/** Tells of a day only what is news: the first of a kind, and the return to normal. */
+function tellDay(narrator: Narrator, result: WindowResult, before: WindowResult | undefined): void {
+  const at = dayOf(result.from);
+  if (before && keyOf(before) === keyOf(result) && before.version === result.version) return;
+  const called = calledColumns(result);
+  for (const column of called) narrator.say(describe(column), at);
+  if (called.length === 0 && before && calledColumns(before).length > 0)
+    narrator.say(`Quiet again: ${result.dataset.reason}.`, at);
+  const background = backgroundOf(at);
+  if (called.length > 0 && background) narrator.say(`(${background})`);
+}
+
+function tellWeek(narrator: Narrator, result: WindowResult, before: WindowResult | undefined): void {
+  const at = "week";
+  if (before && keyOf(before) === keyOf(result) && before.version === result.version) return;
+  const called = calledColumns(result);
+  const names = called.map(({ name }) => name).join(", ");
+  const said = called.length === 0 ? `quiet, ${result.dataset.reason}` : `${names}: ${result.dataset.reason}`;
+  narrator.say(`${spanOf(result.from, result.to)}: ${said}.`, at);
+}
+
+/** What the policy made of the week just checked; when it asked for retraining, until that is done. */
+async function followDecision({ leeway, ended }: Stage, narrator: Narrator): Promise<void> {
+  const path = `/v1/retrain-policies/${POLICY}/decisions?limit=1`;
+  const { decisions } = await leeway.json<{ decisions: RetrainDecision[] }>({ path });
+  const [decision] = decisions;
+  if (!decision || decision.reason === "quiet") return;
+  narrator.say(
+    decision.action === "request"
+      ? `Leeway asks for retraining: ${decision.detail}.`
+      : `No retraining (${decision.reason}): ${decision.detail}.`,
+    "decision",
+  );
+  if (decision.run_id === null) return;
+  const run = await Promise.race([runEnded(decision.run_id, leeway), ended]);
+  const last = run.reports.at(-1);
+  narrator.say(`Run ${run.status}: ${last?.message ?? "nothing was reported"}.`, "trainer");
+}
+
+async function runEnded(id: string, leeway: Stage["leeway"]): Promise<RetrainRun> {
+  const patience = performance.now() + RUN_PATIENCE_MS;
+  for (;;) {
+    const run = await leeway.json<RetrainRun>({ path: `/v1/retrain-runs/${id}` });
+    if (run.status === "completed" || run.status === "failed" || performance.now() > patience) return run;
+    await sleep(200);
+  }
+}
+
+/** Reads the first mail out in full, and of later ones the subject. */
+class MailReader {
+  read = 0;
+  readonly #mails: readonly Mail[];
+  readonly #narrator: Narrator;
+  constructor(mails: readonly Mail[], narrator: Narrator) {
+    this.#mails = mails;
+    this.#narrator = narrator;
+  }
+
+  readNew(): void {
+    for (const { to, subject, text } of this.#mails.slice(this.read)) {
+      this.#narrator.say(`A mail to ${to.join(", ")}: ${subject}`, "inbox");
+      if (this.read === 0) this.#narrator.quote(text);
+      this.read += 1;
+    }
+  }
+}

@@ -136,14 +136,13 @@ async function findCauses(
 ): Promise<Map<string, Cause>> {
   const causes = new Map<string, Cause>();
   const suspects = driftedColumns(measured, options);
-  const view = await parts.records.viewOf(baseline.model);
-  if (view === undefined) return causes;
+  const source = await parts.records.windowOf(baseline.model, window);
+  if (source === undefined) return causes;
   for (const { baseline: column, profile } of columns) {
     if (!suspects.has(column.name) || !isNumeric(column) || !profile) continue;
     const quantiles = await parts.profiles.quantiles({
-      view,
+      source,
       column: profile,
-      ...window,
       points: column.quantiles.length,
     });
     const evidence = measured.find(({ pair }) => pair.baseline.name === column.name)?.drift;

@@ -57,13 +57,14 @@ export async function observeWindow(
   columns: readonly WatchedColumn[],
   { from, to }: Window,
 ): Promise<Map<string, ObservedColumn>> {
-  const view = await records.viewOf(baseline.model);
-  if (view === undefined)
+  const hours = { from: floorHour(from), to: ceilHour(to) };
+  const source = await records.windowOf(baseline.model, hours);
+  if (source === undefined)
     return new Map(columns.map(({ baseline: column }) => [column.name, nothingObserved(column)]));
   const present = columns.flatMap(({ profile }) => (profile ? [profile] : []));
-  const key = { baselineId: baseline.id, from: floorHour(from), to: ceilHour(to) };
-  const hours = await profiles.staleHours({ ...key, model: baseline.model });
-  await profiles.refresh({ baselineId: baseline.id, model: baseline.model, view, hours, columns: present });
+  const key = { baselineId: baseline.id, model: baseline.model, ...hours };
+  const stale = await profiles.staleHours(key);
+  await profiles.refresh({ ...key, source, hours: stale, columns: present });
   const byName = new Map<string, HourlyProfile[]>();
   for (const profile of await profiles.hours(key)) {
     const list = byName.get(profile.column) ?? [];

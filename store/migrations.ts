@@ -48,6 +48,7 @@ export const migrations: readonly Migration[] = [
     name: "collected records and labels",
     statements: [
       "create schema views",
+      "create schema windows",
       `create table collected_models (
          model varchar primary key, records_table varchar not null, labels_table varchar not null,
          view_name varchar not null, label_type varchar, created_at timestamptz not null default now())`,

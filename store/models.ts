@@ -105,7 +105,7 @@ export async function addColumns(
   }
 }
 
-/** Makes the model's view anew: what `POST /v1/query` and the monitors read. */
+/** Makes the model's view anew, which queries read, and the same of one window, which monitors and exports read. */
 export async function refreshView(
   tx: Transaction,
   model: CollectedModel,
@@ -119,14 +119,21 @@ export async function refreshView(
         ? "l.label::boolean"
         : "l.label";
   // Joined on the 96-bit key of (record_id, row), which is what deduplication rests on too: integers join faster.
-  await tx.run(
-    `create or replace view views.${identifier(model.view)} as
-     select r.record_id, r.row, r.time, r.received_at, r.version, r.deployment, r.status, r.latency_ms, r.weight${features},
+  const joined = (records: string, labels: string) =>
+    `select r.record_id, r.row, r.time, r.received_at, r.version, r.deployment, r.status, r.latency_ms, r.weight${features},
        ${label} as label, r.overflow
-     from main.${identifier(model.recordsTable)} r
+     from ${records} r
      left join (
        select key_high, key_low, arg_max(label, newest) as label, arg_max(number, newest) as number
-       from (select *, row(time, received_at, rowid) as newest from main.${identifier(model.labelsTable)})
-       group by key_high, key_low) l using (key_high, key_low)`,
+       from (select *, row(time, received_at, rowid) as newest from ${labels})
+       group by key_high, key_low) l using (key_high, key_low)`;
+  const records = `main.${identifier(model.recordsTable)}`;
+  const labels = `main.${identifier(model.labelsTable)}`;
+  await tx.run(`create or replace view views.${identifier(model.view)} as ${joined(records, labels)}`);
+  // A condition on the view's time does not reach the labels, and grouping all of them for one window would cost ever more.
+  await tx.run(
+    `create or replace macro windows.${identifier(model.view)}(window_from, window_to) as table
+     with chosen as materialized (select * from ${records} where time >= window_from and time < window_to)
+     ${joined("chosen", `${labels} semi join chosen using (key_high, key_low)`)}`,
   );
 }

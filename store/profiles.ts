@@ -73,23 +73,31 @@ export class ProfileStore {
   async refresh({
     baselineId,
     model,
-    view,
+    source,
     hours,
     columns,
   }: {
     readonly baselineId: string;
     readonly model: string;
-    readonly view: string;
+    /** The records with their labels: a window that holds the hours. */
+    readonly source: string;
     readonly hours: readonly Date[];
     readonly columns: readonly ProfileColumn[];
   }): Promise<void> {
-    if (hours.length === 0) return;
+    if (hours.length === 0 || columns.length === 0) return;
     await this.#database.transaction(async (tx) => {
       const parameters = { baseline: baselineId, hours: listValue(hours.map((hour) => hour.toISOString())) };
       const chosen = "list_contains(list_transform($hours::varchar[], h -> h::timestamptz), hour_start)";
       await tx.run(`delete from profiles where baseline_id = $baseline and ${chosen}`, parameters);
       await tx.run(`delete from profile_hours where baseline_id = $baseline and ${chosen}`, parameters);
-      for (const column of columns) await tx.run(profileSql(view, column, hours), { baseline: baselineId });
+      const read = new Set(columns.map(({ column }) => identifier(column)));
+      await tx.run(
+        `create or replace temp table hours_counted as
+         select date_trunc('hour', time) as hour_start, overflow, ${[...read].join(", ")} from ${source} where ${chosen}`,
+        { hours: parameters.hours },
+      );
+      for (const column of columns) await tx.run(profileSql(column), { baseline: baselineId });
+      await tx.run("drop table hours_counted");
       await tx.run(
         `insert into profile_hours select $baseline, hour_start, load_number from touched_hours where model = $model and ${chosen}`,
         { ...parameters, model },
@@ -122,23 +130,17 @@ export class ProfileStore {
 
   /** Evenly spaced quantiles of a numeric column over a window, read from the records themselves; for explaining an alarm. */
   async quantiles({
-    view,
+    source,
     column,
-    from,
-    to,
     points,
   }: {
-    readonly view: string;
+    readonly source: string;
     readonly column: ProfileColumn;
-    readonly from: Date;
-    readonly to: Date;
     readonly points: number;
   }): Promise<number[]> {
     const grid = Array.from({ length: points }, (_, i) => i / (points - 1));
     const [row] = await this.#database.all<{ q: number[] | null }>(
-      `select quantile_cont(${numberOf(column)}, [${grid.join(",")}]) as q from ${view}
-       where time >= $from::timestamptz and time < $to::timestamptz`,
-      { from: from.toISOString(), to: to.toISOString() },
+      `select quantile_cont(${numberOf(column)}, [${grid.join(",")}]) as q from ${source}`,
     );
     return row?.q ?? [];
   }
@@ -152,20 +154,13 @@ function numberOf({ column, physical, numeric }: ProfileColumn): string {
   return physical === "DOUBLE" ? name : `try_cast(${name} as double)`;
 }
 
-function profileSql(view: string, column: ProfileColumn, hours: readonly Date[]): string {
-  const within = `time >= ${literal(hours[0]?.toISOString() ?? "")}::timestamptz
-    and time < ${literal(hours.at(-1)?.toISOString() ?? "")}::timestamptz + interval 1 hour
-    and date_trunc('hour', time) in (${hours.map((hour) => `${literal(hour.toISOString())}::timestamptz`).join(",")})`;
-  return column.numeric
-    ? numericSql(view, column, column.numeric, within)
-    : categoricalSql(view, column, within);
+function profileSql(column: ProfileColumn): string {
+  return column.numeric ? numericSql(column, column.numeric) : categoricalSql(column);
 }
 
 function numericSql(
-  view: string,
   column: ProfileColumn,
   { edges, min, max }: NonNullable<ProfileColumn["numeric"]>,
-  within: string,
 ): string {
   const bins = edges.length < 1 ? null : edges.map((edge) => `${edge}::double`).join(",");
   // histogram() counts (previous edge, edge]; the first count holds all up to the smallest edge, the last all beyond the largest.
@@ -174,9 +169,8 @@ function numericSql(
     : "[]";
   return `insert into profiles
     with numbers as (
-      select date_trunc('hour', time) as hour_start, ${identifier(column.column)} as raw, ${numberOf(column)} as v,
-        ${mismatch(column)} as mismatched
-      from ${view} where ${within}),
+      select hour_start, ${identifier(column.column)} as raw, ${numberOf(column)} as v, ${mismatch(column)} as mismatched
+      from hours_counted),
     hourly as (
       select hour_start, count(*) as n, count(v) filter (isfinite(v)) as usable,
         count(*) filter (raw is null and not mismatched) as missing,
@@ -190,7 +184,7 @@ function numericSql(
     from hourly`;
 }
 
-function categoricalSql(view: string, column: ProfileColumn, within: string): string {
+function categoricalSql(column: ProfileColumn): string {
   const name = identifier(column.column);
   const text =
     column.physical === "DOUBLE"
@@ -198,8 +192,8 @@ function categoricalSql(view: string, column: ProfileColumn, within: string): st
       : `${name}::varchar`;
   return `insert into profiles
     with categories as (
-      select date_trunc('hour', time) as hour_start, ${text} as c, count(*) as n, count(*) filter (${mismatch(column)}) as bad
-      from ${view} where ${within} group by all),
+      select hour_start, ${text} as c, count(*) as n, count(*) filter (${mismatch(column)}) as bad
+      from hours_counted group by all),
     ranked as (
       select *, row_number() over (partition by hour_start order by n desc, c) as rank from categories)
     select $baseline, hour_start, ${literal(column.name)}, sum(n)::bigint, (coalesce(sum(n) filter (c is null), 0) - sum(bad))::bigint,

@@ -36,13 +36,13 @@ export class RecordStore {
     return rows.map(({ model }) => model);
   }
 
-  /** The model's view, quoted and with its schema, ready for SQL; undefined when nothing was collected for it. */
-  async viewOf(model: string): Promise<string | undefined> {
+  /** A window of the model's records with their labels, ready to stand behind `from`; undefined when nothing was collected for it. */
+  async windowOf(model: string, { from, to }: TimeWindow): Promise<string | undefined> {
     const [row] = await this.#database.all<{ view_name: string }>(
       "select view_name from collected_models where model = $model",
       { model },
     );
-    return row && `views.${identifier(row.view_name)}`;
+    return row && `windows.${identifier(row.view_name)}(${timestamp(from)}, ${timestamp(to)})`;
   }
 
   /** Features and outputs in the order in which they appeared, and `label` once there is one. */
@@ -80,13 +80,11 @@ export class RecordStore {
   }
 
   /** Share of the window's records whose ground truth has arrived; null when the window is empty. */
-  async labelledShare(model: string, { from, to }: TimeWindow): Promise<number | null> {
-    const view = await this.viewOf(model);
-    if (!view) return null;
+  async labelledShare(model: string, window: TimeWindow): Promise<number | null> {
+    const rows = await this.windowOf(model, window);
+    if (!rows) return null;
     const [row] = await this.#database.all<{ share: number | null }>(
-      `select count(label) / nullif(count(*), 0) as share from ${view}
-       where time >= $from::timestamptz and time < $to::timestamptz`,
-      { from: from.toISOString(), to: to.toISOString() },
+      `select count(label) / nullif(count(*), 0) as share from ${rows}`,
     );
     return row?.share ?? null;
   }
@@ -113,16 +111,16 @@ export class RecordStore {
    */
   async exportParquet(
     model: string,
-    { from, to }: TimeWindow,
+    window: TimeWindow,
     file: string,
   ): Promise<{ readonly rows: number; readonly bytes: number; readonly sha256: string }> {
-    const view = await this.viewOf(model);
-    if (!view) throw new ServiceError("not-found", `no records were collected for model "${model}"`);
+    const source = await this.windowOf(model, window);
+    if (!source) throw new ServiceError("not-found", `no records were collected for model "${model}"`);
     const partial = `${file}.partial`;
     const connection = await this.#database.connect();
     try {
       const { rowsChanged: rows } = await connection.run(
-        `copy (select * from ${view} where time >= ${timestamp(from)} and time < ${timestamp(to)})
+        `copy (select * from ${source})
          to ${literal(partial)} (format parquet, compression zstd)`,
       );
       const sha256 = await hashOf(partial);

@@ -17,13 +17,13 @@ export interface TrainingColumns {
  */
 export async function exportTraining(
   database: Database,
-  records: Pick<RecordStore, "viewOf" | "columnsOf">,
+  records: Pick<RecordStore, "windowOf" | "columnsOf">,
   model: string,
-  { from, to }: TimeWindow,
+  window: TimeWindow,
   file: string,
 ): Promise<TrainingColumns> {
-  const view = await records.viewOf(model);
-  if (!view) throw new ServiceError("not-found", `no records were collected for model "${model}"`);
+  const source = await records.windowOf(model, window);
+  if (!source) throw new ServiceError("not-found", `no records were collected for model "${model}"`);
   const taken = new Set<string>();
   const free = (wanted: string, otherwise: string) => {
     const name = taken.has(wanted.toLowerCase()) ? otherwise : wanted;
@@ -40,8 +40,7 @@ export async function exportTraining(
   const connection = await database.connect();
   try {
     const { rowsChanged: rows } = await connection.run(
-      `copy (select ${[`time as ${identifier(time)}`, ...chosen].join(", ")} from ${view}
-        where time >= ${literal(from.toISOString())}::timestamptz and time < ${literal(to.toISOString())}::timestamptz)
+      `copy (select ${[`time as ${identifier(time)}`, ...chosen].join(", ")} from ${source})
        to ${literal(file)} (format parquet)`,
     );
     return {

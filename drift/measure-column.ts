@@ -8,6 +8,7 @@ import {
   independentNull,
   LEAST_WINDOWS,
   type NullDistribution,
+  nearSize,
   pValueOf,
   windowsNull,
 } from "./null-distribution.ts";
@@ -71,7 +72,7 @@ function driftEvidence(pair: ColumnPair): Evidence | null {
   const binned = isNumeric(baseline) && hasBins(baseline);
   const groups = binned
     ? counts.reference.map((_, i) => i)
-    : poolingFor(counts.reference, usableRows(current));
+    : poolingFor(counts.reference, nearSize(usableRows(current)));
   const reference = pool(counts.reference, groups);
   const observed = pool(counts.current, groups);
   if (reference.filter((count, i) => count + (observed[i] ?? 0) > 0).length < 2) return null;
@@ -98,7 +99,7 @@ function evidence(
 ): Evidence {
   const size = current.reduce((sum, count) => sum + count, 0);
   const baselineRows = reference.reduce((sum, count) => sum + count, 0);
-  const sampling = samplingNull(pair.baseline, reference, size);
+  const sampling = samplingNull(pair.baseline, reference, nearSize(size));
   const windows = series ? calibrationWindows(series, pair.windowBlocks ?? 1) : [];
   const nothing =
     windows.length < LEAST_WINDOWS ? sampling : windowsNull(windows, sampling, { size, baselineRows });
@@ -113,7 +114,7 @@ function evidence(
   };
 }
 
-/** Resampling takes milliseconds and windows of one baseline are often of one size: what was found is kept with the baseline. */
+/** Resampling takes milliseconds and windows of one baseline are often of nearly one size: what was found is kept with the baseline. */
 const found = new WeakMap<BaselineColumn, Map<string, NullDistribution>>();
 const MOST_KEPT = 1_000;
 

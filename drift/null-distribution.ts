@@ -10,6 +10,24 @@ const LARGE_EXPECTED = 25;
 /** Fewer windows than this say too little about how windows differ. */
 export const LEAST_WINDOWS = 8;
 
+/** Sizes are told apart when they differ by more than about this share. */
+const SIZE_STEP = 0.02;
+
+/**
+ * The size nearest to this one on a grid whose steps are 2 %; up to 50 the size itself.
+ *
+ * The null of the scaled distance hardly depends on the size: what is within a hundredth is far below the error of
+ * resampling, and the windows of a monitor, no two of which are of one size, can share what was resampled.
+ *
+ * @example
+ * nearSize(1000); // 1003
+ */
+export function nearSize(size: number): number {
+  if (size * SIZE_STEP <= 1) return size;
+  const step = Math.log1p(SIZE_STEP);
+  return Math.round(Math.exp(step * Math.round(Math.log(size) / step)));
+}
+
 /** How the scaled distance `T` behaves when nothing has changed: `T nu / M` is close to chi-square with nu degrees of freedom. */
 export interface NullDistribution extends Calibration {
   /** `T / M(n)` of the baseline's own windows, ascending; empty when rows are taken as independent. */

@@ -32,10 +32,13 @@ export interface BaselineRequest {
   readonly ignore?: readonly string[] | undefined;
 }
 
+const MOST_KEPT = 32;
+
 /** Baselines of the service: made once from the training data, immutable, kept in memory while in use. */
 export class Baselines {
   readonly #store: BaselineStore;
   readonly #database: Database;
+  readonly #kept = new Map<string, Baseline>();
   readonly #series = new Map<string, Map<string, BlockSeries>>();
 
   constructor(database: Database) {
@@ -93,8 +96,13 @@ export class Baselines {
     }
   }
 
+  /** @throws ServiceError `not-found` when there is none of this version, or none at all. */
   async get(model: string, version?: string): Promise<Baseline> {
-    return parse(await this.#store.get(model, version));
+    const id = await this.#store.idOf(model, version);
+    const kept = this.#kept.get(id) ?? parse(await this.#store.byId(id));
+    if (this.#kept.size >= MOST_KEPT) this.#kept.clear();
+    this.#kept.set(id, kept); // the same object each time: what is derived from a baseline is kept with it
+    return kept;
   }
 
   /** The baseline over its own time in blocks that suit a window of this length. */
@@ -115,7 +123,7 @@ export class Baselines {
         unit,
         blocks.map(({ hour, ...block }) => ({ ...block, start: hour })),
       );
-      if (this.#series.size > 32) this.#series.clear();
+      if (this.#series.size >= MOST_KEPT) this.#series.clear();
       this.#series.set(key, series);
     }
     return { series, windowBlocks: windowMs / BLOCK_MS[unit] };

@@ -60,23 +60,26 @@ export class BaselineStore {
     }
   }
 
-  /** The newest baseline of the version, or of the model when no version is named. */
-  async find(model: string, version?: string): Promise<StoredBaseline | undefined> {
-    const [row] = await this.#database.all<Row>(
-      `select * from baselines where model = $model and ($version = '' or version = $version) order by created_at desc, id desc limit 1`,
+  /**
+   * The newest baseline of the version, or of the model when no version is named.
+   * @throws ServiceError `not-found` with the way out.
+   */
+  async idOf(model: string, version?: string): Promise<string> {
+    const [row] = await this.#database.all<{ id: string }>(
+      `select id from baselines where model = $model and ($version = '' or version = $version) order by created_at desc, id desc limit 1`,
       { model, version: version ?? "" },
     );
-    return row && stored(row);
-  }
-
-  /** @throws ServiceError `not-found` with the way out. */
-  async get(model: string, version?: string): Promise<StoredBaseline> {
-    const found = await this.find(model, version);
-    if (found) return found;
+    if (row) return row.id;
     throw new ServiceError(
       "not-found",
       `model "${model}" has no baseline${version ? ` for version "${version}"` : ""}: create one with leeway baseline create ${model} ${version ?? "VERSION"} FILE`,
     );
+  }
+
+  async byId(id: string): Promise<StoredBaseline> {
+    const [row] = await this.#database.all<Row>("select * from baselines where id = $id", { id });
+    if (!row) throw new RangeError(`no baseline has the id ${id}`);
+    return stored(row);
   }
 
   /** The baseline over its own time, in order; empty when it was made without a time column. */

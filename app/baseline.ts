@@ -16,6 +16,7 @@ export interface Baseline {
   readonly dataset_hash: string;
   readonly rows: number;
   readonly time_column: string | null;
+  readonly time_range: { readonly from: string; readonly to: string } | null;
   readonly columns: readonly BaselineColumn[];
 }
 
@@ -66,6 +67,7 @@ export class Baselines {
         const role = roles.get(column.name);
         if (role) columns.push(describeColumn(column, role, await readColumn(dataset, column)));
       }
+      const range = time ? await dataset.timeRange(time.name) : undefined;
       const blocks = time ? await dataset.blockCounts(time.name, "hour", columns.map(blockSpec)) : [];
       const stored: StoredBaseline = {
         id: made.id,
@@ -74,7 +76,11 @@ export class Baselines {
         created_at: made.now.toISOString(),
         dataset_hash: await dataset.sha256(),
         rows: dataset.rows,
-        document: { time_column: time?.name ?? null, columns },
+        document: {
+          time_column: time?.name ?? null,
+          time_range: range ? { from: range.from.toISOString(), to: range.to.toISOString() } : null,
+          columns,
+        },
       };
       await this.#database.transaction((tx) =>
         this.#store.add(
@@ -114,19 +120,22 @@ export class Baselines {
     const key = `${baseline.id} ${unit}`;
     let series = this.#series.get(key);
     if (!series) {
-      const blocks = await this.#store.blocks(
-        baseline.id,
-        unit,
-        baseline.columns.map(({ name }) => name),
-      );
-      series = seriesOf(
-        unit,
-        blocks.map(({ hour, ...block }) => ({ ...block, start: hour })),
-      );
+      series = await this.#readSeries(baseline, unit);
       if (this.#series.size >= MOST_KEPT) this.#series.clear();
       this.#series.set(key, series);
     }
     return { series, windowBlocks: windowMs / BLOCK_MS[unit] };
+  }
+
+  async #readSeries(baseline: Baseline, unit: "hour" | "day"): Promise<Map<string, BlockSeries>> {
+    if (baseline.time_range === null) return new Map();
+    const names = baseline.columns.map(({ name }) => name);
+    const blocks = await this.#store.blocks(baseline.id, unit, names);
+    return seriesOf(
+      unit,
+      blocks.map(({ hour, ...block }) => ({ ...block, start: hour })),
+      { from: new Date(baseline.time_range.from), to: new Date(baseline.time_range.to) },
+    );
   }
 }
 
@@ -155,5 +164,5 @@ function rolesOf(
 }
 
 function parse({ document, ...about }: StoredBaseline): Baseline {
-  return { ...about, ...(document as Pick<Baseline, "time_column" | "columns">) }; // written by create()
+  return { ...about, ...(document as Pick<Baseline, "time_column" | "time_range" | "columns">) }; // written by create()
 }

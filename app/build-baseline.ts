@@ -96,25 +96,46 @@ export async function readBlocks(
   columns: readonly BaselineColumn[],
 ): Promise<Map<string, BlockSeries>> {
   const blocks = await dataset.blockCounts(timeColumn.name, unit, columns.map(blockSpec));
+  const range = await dataset.timeRange(timeColumn.name);
+  if (!range) return new Map();
   return seriesOf(
     unit,
     blocks.flatMap(({ start, columns: counted }) =>
       Object.entries(counted).map(([column, { missing, counts }]) => ({ column, start, missing, counts })),
     ),
+    range,
   );
 }
 
-/** Sorts blocks into series and fills the gaps with blocks that hold nothing. */
+/** First and last time of the training data. */
+export interface TimeRange {
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/** Of a block at either end of the data at least this share has to lie within them: half a day is not a quiet day. */
+const COVERED = 0.9;
+
+function isCovered(start: Date, step: number, { from, to }: TimeRange): boolean {
+  const before = from.getTime() - start.getTime();
+  const until = to.getTime() - start.getTime();
+  const wholeAtOnce = until === 0; // times of the block's own resolution, such as dates
+  return before <= (1 - COVERED) * step && (wholeAtOnce || until >= COVERED * step);
+}
+
+/** Sorts blocks into series, fills the gaps with blocks that hold nothing, and leaves out what the data cover in part. */
 export function seriesOf(
   unit: "hour" | "day",
-  blocks: readonly {
+  all: readonly {
     readonly column: string;
     readonly start: Date;
     readonly missing: number;
     readonly counts: readonly number[];
   }[],
+  range: TimeRange,
 ): Map<string, BlockSeries> {
   const step = BLOCK_MS[unit];
+  const blocks = all.filter(({ start }) => isCovered(start, step, range));
   let first = Number.POSITIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
   for (const { start } of blocks) {

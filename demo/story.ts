@@ -4,7 +4,7 @@ import type { RetrainDecision, RetrainRun } from "../schema/retrain.ts";
 import { backgroundOf } from "./background.ts";
 import { asFed, UNIT_FAULT } from "./fault.ts";
 import type { Flight, FlightSource } from "./flights.ts";
-import type { Mail } from "./inbox.ts";
+import type { Inbox } from "./inbox.ts";
 import type { Narrator } from "./narrator.ts";
 import type { Observed } from "./observed.ts";
 import { nothingSent, scoreAndSend, sendLabels } from "./replay.ts";
@@ -39,7 +39,7 @@ export async function replayStory({
   const records = nothingSent();
   const labels = nothingSent();
   const awaitingLabels: { readonly knownAt: Date; readonly flights: readonly Flight[] }[] = [];
-  const mails = new MailReader(inbox.mails, narrator);
+  const mails = new MailReader(inbox, narrator);
   const progress = narrator.progress("Replaying", await flights.count(from, to));
   const check = async (monitor: string, start: Date, end: Date) => {
     const path = `/v1/models/${MODEL}/monitors/${monitor}/run`;
@@ -60,15 +60,14 @@ export async function replayStory({
     for (const result of await check(DAILY, day, next)) {
       tellDay(narrator, result, days.at(-1));
       days.push(result);
-      if (result.dataset.verdict === "quality" && mails.read === 0)
-        await inbox.waitFor(() => true, MAIL_PATIENCE_MS);
+      if (result.dataset.verdict === "quality" && mails.read === 0) await mails.next();
     }
     mails.readNew();
     if (next.getUTCDay() !== MONDAY) continue;
     for (const result of await check(WEEKLY, new Date(next.getTime() - 7 * DAY_MS), next)) {
       tellWeek(narrator, result, weeks.at(-1));
       weeks.push(result);
-      await followDecision(stage, narrator);
+      await followDecision(stage, narrator, mails);
     }
   }
   for (const known of awaitingLabels)
@@ -103,16 +102,21 @@ function tellDay(narrator: Narrator, result: WindowResult, before: WindowResult 
 }
 
 function tellWeek(narrator: Narrator, result: WindowResult, before: WindowResult | undefined): void {
-  const at = "week";
   if (before && keyOf(before) === keyOf(result) && before.version === result.version) return;
+  const span = spanOf(result.from, result.to);
   const called = calledColumns(result);
-  const names = called.map(({ name }) => name).join(", ");
-  const said = called.length === 0 ? `quiet, ${result.dataset.reason}` : `${names}: ${result.dataset.reason}`;
-  narrator.say(`${spanOf(result.from, result.to)}: ${said}.`, at);
+  if (called.length === 0) narrator.say(`${span} is quiet: ${result.dataset.reason}.`, "week");
+  for (const column of called) narrator.say(`${span}: ${describe(column)}`, "week");
+  const background = backgroundOf(span);
+  if (called.length > 0 && background) narrator.say(`(${background})`);
 }
 
-/** What the policy made of the week just checked; when it asked for retraining, until that is done. */
-async function followDecision({ leeway, ended }: Stage, narrator: Narrator): Promise<void> {
+/** What the policy made of the week just checked; when it asked for retraining, until that is done and the mail is there. */
+async function followDecision(
+  { leeway, ended }: Stage,
+  narrator: Narrator,
+  mails: MailReader,
+): Promise<void> {
   const path = `/v1/retrain-policies/${POLICY}/decisions?limit=1`;
   const { decisions } = await leeway.json<{ decisions: RetrainDecision[] }>({ path });
   const [decision] = decisions;
@@ -124,7 +128,7 @@ async function followDecision({ leeway, ended }: Stage, narrator: Narrator): Pro
     "decision",
   );
   if (decision.run_id === null) return;
-  const run = await Promise.race([runEnded(decision.run_id, leeway), ended]);
+  const [run] = await Promise.race([Promise.all([runEnded(decision.run_id, leeway), mails.next()]), ended]);
   const last = run.reports.at(-1);
   narrator.say(`Run ${run.status}: ${last?.message ?? "nothing was reported"}.`, "trainer");
 }
@@ -141,15 +145,20 @@ async function runEnded(id: string, leeway: Stage["leeway"]): Promise<RetrainRun
 /** Reads the first mail out in full, and of later ones the subject. */
 class MailReader {
   read = 0;
-  readonly #mails: readonly Mail[];
+  readonly #inbox: Inbox;
   readonly #narrator: Narrator;
-  constructor(mails: readonly Mail[], narrator: Narrator) {
-    this.#mails = mails;
+  constructor(inbox: Inbox, narrator: Narrator) {
+    this.#inbox = inbox;
     this.#narrator = narrator;
   }
 
+  /** Waits for the next mail: Leeway lets an alert settle for some seconds, in which the demo replays weeks. */
+  async next(): Promise<void> {
+    await this.#inbox.waitFor(() => this.#inbox.mails.length > this.read, MAIL_PATIENCE_MS);
+  }
+
   readNew(): void {
-    for (const { to, subject, text } of this.#mails.slice(this.read)) {
+    for (const { to, subject, text } of this.#inbox.mails.slice(this.read)) {
       this.#narrator.say(`A mail to ${to.join(", ")}: ${subject}`, "inbox");
       if (this.read === 0) this.#narrator.quote(text);
       this.read += 1;

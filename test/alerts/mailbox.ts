@@ -17,7 +17,10 @@ export interface Mailbox {
 }
 
 /** A real SMTP server that keeps what it is sent. */
-export async function startMailbox(options: SMTPServerOptions = {}): Promise<Mailbox> {
+export async function startMailbox({
+  port: wanted = 0,
+  ...options
+}: SMTPServerOptions & { readonly port?: number } = {}): Promise<Mailbox> {
   const mails: Delivered[] = [];
   let refusal: { readonly code: number; readonly message: string } | undefined;
   const server = new SMTPServer({
@@ -41,7 +44,7 @@ export async function startMailbox(options: SMTPServerOptions = {}): Promise<Mai
     ...options,
   });
   server.on("error", () => undefined); // clients that go away are part of the tests
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  await new Promise<void>((listening) => server.listen(wanted, "127.0.0.1", listening));
   const { port } = server.server.address() as AddressInfo;
   return {
     url: `smtp://127.0.0.1:${port}`,

@@ -7,6 +7,7 @@ import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { uuidv7 } from "uuidv7";
 import { z } from "zod";
 import { emit } from "../events/events.ts";
+import { columnTypesText } from "../schema/column-types.ts";
 import { ServiceError } from "../schema/errors.ts";
 import { resourceName } from "../schema/names.ts";
 import { timeText } from "../schema/record.ts";
@@ -76,6 +77,7 @@ const putBaseline = createRoute({
         .union([z.string(), z.array(z.string())])
         .optional()
         .meta({ description: "Column(s) that are no features, such as an id" }),
+      types: columnTypesText.optional(),
     }),
     body: {
       content: {
@@ -138,11 +140,13 @@ export function addBaselineRoutes(api: OpenAPIHono, parts: BaselineParts): void 
             label: query.label,
             predictions: listOf(query.prediction),
             ignore: listOf(query.ignore),
+            types: query.types,
           };
-      const baseline = await parts.baselines.create(
-        { model, version, ...source },
-        { id: uuidv7(), now: parts.now() },
-      );
+      const baseline = await parts.baselines
+        .create({ model, version, ...source }, { id: uuidv7(), now: parts.now() })
+        .catch((error: unknown) => {
+          throw withoutPath(error, source.path);
+        });
       await parts.database.transaction((tx) =>
         emit(
           tx,
@@ -184,6 +188,12 @@ function shown(baseline: Baseline): z.infer<typeof baselineAnswer> {
       return { ...column };
     }),
   };
+}
+
+/** The caller sent a file and knows nothing of where it was put. */
+function withoutPath(error: unknown, path: string): unknown {
+  if (!(error instanceof ServiceError) || !error.message.includes(path)) return error;
+  return new ServiceError(error.code, error.message.replaceAll(path, "the file"), { cause: error });
 }
 
 function listOf(value: string | readonly string[] | undefined): readonly string[] {

@@ -146,7 +146,12 @@ function rolesOf(
 ): Map<string, ColumnRole> {
   const predictions = request.predictions ?? [];
   const ignored = request.ignore ?? [];
-  for (const named of [...predictions, ...ignored, ...(request.label === undefined ? [] : [request.label])]) {
+  for (const named of [
+    ...predictions,
+    ...ignored,
+    ...Object.keys(request.types ?? {}),
+    ...(request.label === undefined ? [] : [request.label]),
+  ]) {
     if (!names.includes(named))
       throw new ServiceError(
         "invalid-input",

@@ -70,6 +70,7 @@ export async function compareFiles(
   const started = clock();
   const baseline = await openDataset(baselinePath, { ...(options.types ? { types: options.types } : {}) });
   try {
+    chosenColumns(baseline, Object.keys(options.types ?? {})); // an override for a column that is not there is a slip
     const types = Object.fromEntries(baseline.columns.map(({ name, type }) => [name, type]));
     const current = await openDataset(currentPath, { types });
     try {

@@ -36,7 +36,7 @@ export function createApi({
     },
   });
   api.use(logAccess(log), guard, boundSettings());
-  api.onError((error, c) => answerError(error, c, log));
+  api.onError((error, c) => answerError(error, c, { log, api }));
   api.notFound((c) => {
     const methods = methodsAt(api, c.req.path);
     const status = methods.length > 0 ? 405 : 404;
@@ -81,7 +81,11 @@ function boundSettings(): MiddlewareHandler {
   };
 }
 
-function answerError(error: Error, c: Context, log: Log): Response {
+function answerError(
+  error: Error,
+  c: Context,
+  { log, api }: { readonly log: Log; readonly api: OpenAPIHono },
+): Response {
   const requestId = requestIdOf(c);
   if (error instanceof ServiceError) {
     const status = STATUS_OF[error.code];
@@ -100,7 +104,7 @@ function answerError(error: Error, c: Context, log: Log): Response {
       },
     });
   }
-  if (error instanceof HTTPException && error.status < 500) return answerHttpException(error, c);
+  if (error instanceof HTTPException && error.status < 500) return answerHttpException(error, c, api);
   log.error({ err: error, method: c.req.method, path: c.req.path, request_id: requestId }, "a call failed");
   return problemResponse({
     status: 500,
@@ -111,13 +115,13 @@ function answerError(error: Error, c: Context, log: Log): Response {
 }
 
 /** Thrown by the router: a body that is not JSON, or of a type that the call does not take. */
-function answerHttpException(error: HTTPException, c: Context): Response {
+function answerHttpException(error: HTTPException, c: Context, api: OpenAPIHono): Response {
   const unsupported = error.status === 415;
   return problemResponse({
     status: error.status,
     code: unsupported ? "unsupported-media-type" : "invalid-input",
     detail: unsupported
-      ? `content-type ${c.req.header("content-type") ?? "(none)"} is not taken here: expected application/json`
+      ? `content-type ${c.req.header("content-type") ?? "(none)"} is not taken here: expected ${contentTypesAt(api, c.req).join(", ")}`
       : error.message,
     requestId: requestIdOf(c),
   });
@@ -133,6 +137,17 @@ function pathText(path: readonly PropertyKey[]): string {
   return path
     .map((key, i) => (typeof key === "number" ? `[${key}]` : `${i > 0 ? "." : ""}${String(key)}`))
     .join("");
+}
+
+/** Content types that the call takes, as the API document lists them. */
+function contentTypesAt(api: OpenAPIHono, { method, path }: Context["req"]): string[] {
+  for (const definition of api.openAPIRegistry.definitions) {
+    if (definition.type !== "route" || definition.route.method !== method.toLowerCase()) continue;
+    const pattern = new RegExp(`^${definition.route.path.replaceAll(/\{[^}]+\}/g, "[^/]+")}$`);
+    const content = definition.route.request?.body?.content;
+    if (pattern.test(path) && content) return Object.keys(content);
+  }
+  return ["application/json"];
 }
 
 /** Methods that have a handler at this path. */

@@ -35,6 +35,10 @@ export function baselineCommand(): Command {
     .option("--label <name>", "column that holds the ground truth")
     .option("--prediction <names>", "column(s) that hold what the model answered, separated by commas")
     .option("--ignore <names>", "column(s) that are no features, separated by commas")
+    .option(
+      "--types <list>",
+      "types to take instead of those found, such as weekday=categorical,id=categorical",
+    )
     .action(async (model: string, version: string, file: string, options: Options) => {
       const contentType = CONTENT_TYPES[extname(file).toLowerCase()];
       if (!contentType) {
@@ -50,6 +54,7 @@ export function baselineCommand(): Command {
           label: options.label,
           prediction: options.prediction,
           ignore: options.ignore,
+          types: options.types,
         }).filter((entry): entry is [string, string] => entry[1] !== undefined),
       );
       const progress = startProgress(`sending ${file}`, bytes);
@@ -77,6 +82,7 @@ interface Options extends ServerOptions {
   readonly label?: string;
   readonly prediction?: string;
   readonly ignore?: string;
+  readonly types?: string;
 }
 
 function describe(model: string, version: string, baseline: BaselineAnswer): string {

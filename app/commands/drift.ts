@@ -1,6 +1,7 @@
 import type { Command } from "commander";
+import { columnTypesText } from "../../schema/column-types.ts";
 import type { CompareResult } from "../../schema/compare-result.ts";
-import { columnType } from "../../schema/drift-result.ts";
+import type { ColumnType } from "../../schema/drift-result.ts";
 import { ServiceError } from "../../schema/errors.ts";
 import { falseAlarmsText } from "../../schema/monitor.ts";
 import { compareTable } from "../compare-table.ts";
@@ -77,20 +78,10 @@ function exitCodeOf(result: CompareResult): number {
   return verdicts.includes("error") ? 1 : 0;
 }
 
-function typesOf(list: string): Record<string, ReturnType<typeof columnType.parse>> {
-  return Object.fromEntries(
-    list.split(",").map((pair) => {
-      const [name = "", type] = pair.split("=");
-      const known = columnType.safeParse(type);
-      if (!known.success) {
-        throw new ServiceError(
-          "invalid-input",
-          `--types ${pair}: expected column=type, with a type of ${columnType.options.join(", ")}`,
-        );
-      }
-      return [name, known.data];
-    }),
-  );
+function typesOf(list: string): Readonly<Record<string, ColumnType>> {
+  const types = columnTypesText.safeParse(list);
+  if (types.success) return types.data;
+  throw new ServiceError("invalid-input", `--types: ${types.error.issues[0]?.message}`);
 }
 
 function budgetText(text: string | undefined): string | undefined {

@@ -177,8 +177,14 @@ function verdictOf({
   }
   if (cause?.kind === "unit-change" && drift === "drifted")
     return { verdict: "quality", reason: `data quality: ${cause.detail}` };
+  const few: Outcome = {
+    verdict: "too-few",
+    reason: `${rows} ${rows === 1 ? "row is" : "rows are"} too few: at least ${options.minimumRows} are needed`,
+  };
   if (!evidence || needed === null) {
-    return { verdict: "stable", reason: "one value only, in the baseline and now" };
+    return rows < options.minimumRows
+      ? few
+      : { verdict: "stable", reason: "one value only, in the baseline and now" };
   }
   const seen = `JS distance ${number(evidence.effect)}${column.primary === "ks" ? " on single values" : ""}`;
   if (drift === "drifted") {
@@ -187,11 +193,7 @@ function verdictOf({
       reason: `${seen}: chance passes ${number(evidence.effectAt(alpha))} at ${rows} rows once in ${number(1 / alpha)} (p = ${number(evidence.pValue)}), and the least that matters is ${options.minimumEffect}`,
     };
   }
-  if (rows < options.minimumRows)
-    return {
-      verdict: "too-few",
-      reason: `${rows} rows are too few: at least ${options.minimumRows} are needed`,
-    };
+  if (rows < options.minimumRows) return few;
   const blind = evidence.effectAt(alpha);
   if (blind > BLIND_EFFECT) {
     return {

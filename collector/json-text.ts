@@ -10,8 +10,8 @@ export function wellFormedText(text: string): string {
 export function jsonOf(value: unknown): string | undefined {
   if (!isNestedWithin(value, DEEPEST_NESTING)) return undefined;
   // JSON.stringify writes such a half, and nothing else, as \ud…; two backslashes are one character of a text.
-  return JSON.stringify(value).replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (escape) =>
-    escape.startsWith("\\ud") ? "\\ufffd" : escape,
+  return JSON.stringify(value).replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (escaped) =>
+    escaped.startsWith("\\ud") ? "\\ufffd" : escaped,
   );
 }
 

@@ -39,7 +39,7 @@ export function openNarrator(out: Out, env: Readonly<Record<string, string | und
 }
 
 /** Breaks a text into lines of at most `width` characters, at spaces. */
-export function wrap(text: string, width: number): string[] {
+function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(/\s+/).filter((part) => part !== "")) {

@@ -26,10 +26,10 @@ const predictAnswer = z.object({
   version: z.string(),
   predictions: z.array(z.object({ probability: z.number() })),
 });
-export type Scores = z.infer<typeof predictAnswer>;
+type Scores = z.infer<typeof predictAnswer>;
 
 /** Asks the scoring service, as whoever sells tickets would. */
-export async function predict(scoringUrl: string, rows: readonly FlightInputs[]): Promise<Scores> {
+async function predict(scoringUrl: string, rows: readonly FlightInputs[]): Promise<Scores> {
   const response = await fetch(`${scoringUrl}/predict`, {
     method: "POST",
     headers: { "content-type": "application/json" },

@@ -31,7 +31,7 @@ const driftAnswer = z.object({
 });
 
 /** A model that came out of a run, and what it learned from. */
-export interface Candidate {
+interface Candidate {
   readonly version: string;
   readonly model: LateModel;
   readonly flights: readonly CollectedFlight[];
@@ -146,7 +146,7 @@ async function train(asked: Request, options: TrainerOptions): Promise<void> {
  * Trains twice: once without the newest days, to compare with the model in production on them, and once on all.
  * The new model is better when its log loss there is lower.
  */
-export function trial(
+function trial(
   flights: readonly CollectedFlight[],
   {
     to,

@@ -3,9 +3,9 @@ import { fineEdges } from "./bins.ts";
 import { quantileEdges, quantileSorted } from "./statistics/quantile-edges.ts";
 
 /** Bins of the field's habit: ten, each with a tenth of the baseline. */
-export const COARSE_BINS = 10;
+const COARSE_BINS = 10;
 /** Categories that are counted one by one; the rest of a baseline's categories are one. */
-export const MAX_CATEGORIES = 200;
+const MAX_CATEGORIES = 200;
 const GRID_POINTS = 1_001;
 
 /** What a column is to the model. `label` and `prediction` are watched like features and named apart. */

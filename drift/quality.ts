@@ -121,6 +121,6 @@ function share(part: number, whole: number): number {
 }
 
 /** `0.1234` as `12.3 %`. */
-export function percent(value: number): string {
+function percent(value: number): string {
   return `${(value * 100).toFixed(value !== 0 && value < 0.01 ? 2 : 1)} %`;
 }

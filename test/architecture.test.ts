@@ -46,7 +46,6 @@ const PACKAGES: readonly { readonly name: RegExp; readonly onlyIn: readonly stri
 const PURE_PACKAGES: Readonly<Record<string, RegExp>> = {
   schema: /^zod$/,
   protocols: /^zod$/,
-  drift: /^simple-statistics$/,
 };
 
 /** Words that make a file depend on the world: only `app` and the programs of their own may say them. */

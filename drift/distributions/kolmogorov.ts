@@ -61,7 +61,7 @@ export function ksCriticalValue(alpha: number, n: number, m: number): number {
  * P(D_n > d) of the one-sample two-sided statistic: Durbin's matrix, the expansion of Pelz and Good, or twice the one-sided
  * tail, each where Simard and L'Ecuyer (and scipy's `kstwo`) take it.
  */
-export function oneSampleSurvival(n: number, d: number): number {
+function oneSampleSurvival(n: number, d: number): number {
   const t = n * d;
   if (n < 1 || t <= 0.5) return 1;
   if (d >= 1) return 0;

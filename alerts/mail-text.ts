@@ -2,20 +2,39 @@ import type { AlertStory, FeatureStory } from "./story.ts";
 import { percent } from "./then-and-now.ts";
 
 const WIDTH = 78;
+/** The worst ones; the others are a line each. */
+export const FEATURES_IN_DETAIL = 3;
 
 /** The story as plain text. */
 export function mailText(story: AlertStory): string {
-  const widest = Math.max(...story.facts.map(({ name }) => name.length));
   const blocks = [
     story.headline,
     wrap(story.summary),
-    story.facts.map(({ name, value }) => `${`${name}:`.padEnd(widest + 2)}${value}`).join("\n"),
-    ...story.features.map(featureText),
+    factLines(story.facts),
+    story.features.length > 1 ? overview(story.features) : "",
     story.featuresLeftOut > 0 ? `… and ${story.featuresLeftOut} more features.` : "",
+    ...story.features.slice(0, FEATURES_IN_DETAIL).map(featureText),
     `Everything about this window:\n${story.link}`,
     story.acknowledge ? `To acknowledge, which ends the reminders:\n${story.acknowledge}` : "",
+    factLines(story.background),
   ];
   return `${blocks.filter((block) => block !== "").join("\n\n")}\n`;
+}
+
+function factLines(facts: AlertStory["facts"]): string {
+  const widest = Math.max(...facts.map(({ name }) => name.length));
+  return facts.map(({ name, value }) => `${`${name}:`.padEnd(widest + 2)}${value}`).join("\n");
+}
+
+/** A line per feature: what is wrong, and the figure that shows it best. */
+function overview(features: readonly FeatureStory[]): string {
+  const widest = Math.max(...features.map(({ name }) => clip(name).length));
+  return features
+    .map(({ name, verdict, telling }) => {
+      const figure = telling ? `, ${clip(telling.name)} ${telling.before} -> ${telling.now}` : "";
+      return `  ${clip(name).padEnd(widest)}  ${VERDICT_WORD[verdict]}${figure}`;
+    })
+    .join("\n");
 }
 
 function featureText(feature: FeatureStory): string {

@@ -1,6 +1,6 @@
 import type { Alert } from "../schema/alert.ts";
 import type { Budget, ColumnResult, WindowResult } from "../schema/drift-result.ts";
-import { type Figure, figures, type MovedShare, movedMost, showNumber } from "./then-and-now.ts";
+import { type Figure, figures, inOneFigure, type MovedShare, movedMost, showNumber } from "./then-and-now.ts";
 
 const FEATURES_SHOWN = 8;
 const MOVES_SHOWN = 4;
@@ -12,10 +12,17 @@ export interface FeatureStory {
   readonly name: string;
   readonly verdict: "drifted" | "quality" | "error";
   readonly cause: string | null;
-  /** The evidence, one sentence. */
+  /** The evidence, in one or two sentences. */
   readonly evidence: string;
+  /** The one figure that shows the change best; null where there is nothing to compare. */
+  readonly telling: Figure | null;
   readonly figures: readonly Figure[];
   readonly moved: readonly MovedShare[];
+}
+
+interface Fact {
+  readonly name: string;
+  readonly value: string;
 }
 
 /** What a message says, before it is laid out as text or HTML. Names and causes come from users' data: lay out escaped. */
@@ -24,7 +31,10 @@ export interface AlertStory {
   readonly subject: string;
   readonly headline: string;
   readonly summary: string;
-  readonly facts: readonly { readonly name: string; readonly value: string }[];
+  /** What decides whether and by whom something is done. */
+  readonly facts: readonly Fact[];
+  /** What one may want to know beyond that. */
+  readonly background: readonly Fact[];
   readonly features: readonly FeatureStory[];
   readonly featuresLeftOut: number;
   readonly link: string;
@@ -53,7 +63,8 @@ export function alertStory({
     subject: oneLine(`[leeway] ${tag}${head} (${alert.monitor})`),
     headline: oneLine(head),
     summary: summaryOf(alert, occasion, result),
-    facts: factsOf(alert, result),
+    facts: factsOf(alert),
+    background: backgroundOf(alert, result),
     features: occasion === "resolve" ? [] : features.slice(0, FEATURES_SHOWN).map(featureStory),
     featuresLeftOut: occasion === "resolve" ? 0 : Math.max(0, features.length - FEATURES_SHOWN),
     link: driftLink(publicUrl, result),
@@ -102,20 +113,25 @@ function summaryOf(alert: Alert, occasion: Occasion, result: WindowResult): stri
   return `${capital(result.dataset.reason)}.`;
 }
 
-function factsOf(alert: Alert, result: WindowResult) {
+function factsOf(alert: Alert): Fact[] {
   const facts = [
+    { name: "Since", value: timeText(alert.since) },
+    { name: "Severity", value: alert.severity },
+    { name: "Owner", value: alert.owner ?? "nobody is named" },
+  ];
+  if (alert.acknowledged_by) facts.push({ name: "Acknowledged by", value: alert.acknowledged_by });
+  return facts;
+}
+
+function backgroundOf(alert: Alert, result: WindowResult): Fact[] {
+  return [
     { name: "Model", value: `${result.model}, version ${result.version}` },
     { name: "Monitor", value: result.monitor },
     { name: "Window", value: windowText(result.from, result.to) },
     { name: "Rows", value: showNumber(result.rows) },
-    { name: "Since", value: timeText(alert.since) },
-    { name: "Severity", value: alert.severity },
     { name: "Rule", value: alert.rule },
-    { name: "Owner", value: alert.owner ?? "nobody is named" },
     { name: "False alarms", value: budgetText(result.dataset.budget) },
   ];
-  if (alert.acknowledged_by) facts.push({ name: "Acknowledged by", value: alert.acknowledged_by });
-  return facts;
 }
 
 function featureStory(column: ColumnResult): FeatureStory {
@@ -126,6 +142,7 @@ function featureStory(column: ColumnResult): FeatureStory {
     verdict,
     cause,
     evidence: evidenceOf(column),
+    telling: inOneFigure(column),
     figures: figures(column),
     moved: movedMost(column, MOVES_SHOWN),
   };
@@ -133,8 +150,8 @@ function featureStory(column: ColumnResult): FeatureStory {
 
 function evidenceOf({ verdict, effect, p_value, minimum_effect, reason }: ColumnResult): string {
   if (verdict !== "drifted" || effect === null) return `${capital(reason)}.`;
-  const chance = p_value === null ? "" : `. Had nothing changed, p = ${pText(p_value)} for a move this large`;
-  return `Moved by ${showNumber(effect)} on a scale from 0 (the same) to 1 (nothing in common), where ${showNumber(minimum_effect)} is the least that matters${chance}.`;
+  const chance = p_value === null ? "" : ` By chance alone: p = ${pText(p_value)}.`;
+  return `Moved by ${showNumber(effect)} on a scale from 0 (the same) to 1 (nothing in common); ${showNumber(minimum_effect)} is the least that matters.${chance}`;
 }
 
 function budgetText({ false_alarms, per_window }: Budget): string {

@@ -47,6 +47,30 @@ export function figures({ type, baseline, current }: ColumnResult): Figure[] {
   return found;
 }
 
+/** A mean that moved by less of the baseline's standard deviation says little of a change. */
+const TELLING_MOVE = 0.1;
+
+/** The one figure that shows the change best: missing values if they are the cause, a mean that moved, or the share that moved most. */
+export function inOneFigure(column: ColumnResult): Figure | null {
+  const { baseline, current, cause } = column;
+  if (!baseline || !current) return null;
+  const found = figures(column);
+  const named = (wanted: string) => found.find(({ name }) => name === wanted);
+  const missing = cause?.kind === "missing" ? named("missing") : undefined;
+  if (missing) return missing;
+  const moved = Math.abs((current.mean ?? 0) - (baseline.mean ?? 0));
+  const mean = named("mean");
+  if (mean && moved > 0 && moved >= TELLING_MOVE * (baseline.std ?? 0)) return mean;
+  const [most] = movedMost(column, 1);
+  if (!most) return mean ?? null;
+  return {
+    name: `share of ${most.label}`,
+    before: percent(most.before),
+    now: percent(most.now),
+    change: points(most.now - most.before),
+  };
+}
+
 /** The bins or categories whose share has moved most, the largest move first. */
 export function movedMost({ type, baseline, current }: ColumnResult, limit: number): MovedShare[] {
   if (!baseline || !current) return [];

@@ -63,6 +63,37 @@ describe("the HTML of a mail", () => {
   });
 });
 
+describe("the look of a mail", () => {
+  it("has one accent colour beside greys", () => {
+    const page = html(windowResult("quality", { columns: [distanceInKilometres, originShifted] }));
+    const accents = [...new Set(page.match(/#[0-9a-f]{6}(?![0-9a-f])/g))].filter(isColourful);
+    expect(accents).toEqual(["#d9480f"]);
+  });
+
+  it("begins with a table of all features, then and now", () => {
+    const columns = [distanceInKilometres, ...["a", "b", "c"].map((name) => ({ ...originShifted, name }))];
+    const page = html(windowResult("quality", { columns }));
+    const [overview = ""] = page.match(/<table (?!role).*?<\/table>/s) ?? [];
+    expect(
+      overview
+        .replace(/<[^>]+>/g, " ")
+        .split(/\s{2,}/)
+        .filter((word) => word !== ""),
+    ).toEqual([
+      "baseline",
+      "now",
+      ...["distance", "data fault, mean", "726.4", "1,169.1"],
+      ...["a", "b", "c"].flatMap((name) => [name, "drifted, share of ATL", "46.3 %", "25.0 %"]),
+    ]);
+  });
+});
+
+/** A grey may lean a little to one side. */
+function isColourful(colour: string): boolean {
+  const channels = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+  return Math.max(...channels) - Math.min(...channels) > 24;
+}
+
 function withTexts(text: string): WindowResult {
   const categories = (counts: readonly number[]) => ({
     count: 100,

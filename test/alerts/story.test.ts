@@ -71,10 +71,10 @@ describe("the story of an alert", () => {
       { name: "origin", verdict: "drifted", cause: null },
     ]);
     expect(story.features[1]?.evidence).toBe(
-      "Moved by 0.231 on a scale from 0 (the same) to 1 (nothing in common), where 0.1 is the least that matters. Had nothing changed, p = 0.000042 for a move this large.",
+      "Moved by 0.231 on a scale from 0 (the same) to 1 (nothing in common); 0.1 is the least that matters. By chance alone: p = 0.000042.",
     );
     expect(story.facts).toContainEqual({ name: "Owner", value: "data-team@example.org" });
-    expect(story.facts).toContainEqual({
+    expect(story.background).toContainEqual({
       name: "False alarms",
       value: "held to 0.01 per window without drift, over all columns",
     });
@@ -84,7 +84,7 @@ describe("the story of an alert", () => {
     const result = windowResult("drifted");
     const budget = { ...result.dataset.budget, false_alarms: "1/30d", per_window: 1 / 30 };
     const story = tell({ ...result, dataset: { ...result.dataset, budget } });
-    expect(story.facts).toContainEqual({
+    expect(story.background).toContainEqual({
       name: "False alarms",
       value: "held to 1 in 30d: 0.03333 per window without drift",
     });
@@ -130,6 +130,17 @@ describe("the story of an alert", () => {
     expect(text).toContain("Likely cause: values are 1.609 times those of the baseline");
     expect(text).toContain("  mean                 726.4 -> 1,169.1  (+60.9 %)");
     expect(text).toContain("  share of above 900   30.0 % -> 60.8 %");
+    expect(text.match(/distance/g)).toHaveLength(2); // headline and details: one feature needs no overview
     expect(text).toContain(`curl -X POST ${publicUrl}/v1/alerts/${firing.id}/ack`);
+  });
+
+  it("as text lists all features in a line each, and the worst in detail", () => {
+    const columns = [distanceInKilometres, ...["a", "b", "c"].map((name) => ({ ...originShifted, name }))];
+    const text = mailText(tell(windowResult("quality", { columns })));
+    expect(text).toContain("  distance  data fault, mean 726.4 -> 1,169.1\n");
+    for (const name of ["a", "b", "c"])
+      expect(text).toContain(`  ${name}         drifted, share of ATL 46.3 % -> 25.0 %\n`);
+    expect(text).toContain("b: drifted\n----------");
+    expect(text).not.toContain("c: drifted\n");
   });
 });

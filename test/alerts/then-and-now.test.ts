@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { figures, movedMost, percent, showNumber } from "../../alerts/then-and-now.ts";
+import { figures, inOneFigure, movedMost, percent, showNumber } from "../../alerts/then-and-now.ts";
+import type { ColumnResult } from "../../schema/drift-result.ts";
 import { distanceInKilometres, originShifted } from "./window-result.ts";
 
 describe("then and now", () => {
@@ -73,5 +74,30 @@ describe("then and now", () => {
     { value: Number.POSITIVE_INFINITY, shown: "Infinity" },
   ])("writes $value as $shown", ({ value, shown }) => {
     expect(showNumber(value)).toBe(shown);
+  });
+});
+
+describe("a change in one figure", () => {
+  const { baseline, current } = distanceInKilometres;
+  it.each([
+    { column: distanceInKilometres, name: "mean", now: "1,169.1" },
+    { column: originShifted, name: "share of ATL", now: "25.0 %" },
+    {
+      column: { ...distanceInKilometres, current: { ...current, mean: 740 } },
+      name: "share of above 900",
+      now: "60.8 %",
+    },
+    {
+      column: { ...distanceInKilometres, cause: { kind: "missing", detail: "" } },
+      name: "missing",
+      now: "3.0 %",
+    },
+    { column: { ...distanceInKilometres, current: baseline }, name: "mean", now: "726.4" },
+  ])("is the $name", ({ column, name, now }) => {
+    expect(inOneFigure(column as ColumnResult)).toMatchObject({ name, now }); // parts of a column as it is, changed
+  });
+
+  it("is none where there is nothing to compare", () => {
+    expect(inOneFigure({ ...originShifted, current: null })).toBeNull();
   });
 });

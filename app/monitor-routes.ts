@@ -137,6 +137,7 @@ export function addMonitorRoutes(api: OpenAPIHono, parts: MonitorParts): void {
     const { model, name } = c.req.valid("param");
     await existing(model, name);
     await parts.monitors.remove(model, name);
+    await parts.alerts.endForMonitor(model, name); // nothing would resolve them any more
     hideMonitor(parts.metrics, { model, name });
     return c.body(null, 204);
   });

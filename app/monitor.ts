@@ -29,7 +29,7 @@ export interface MonitorParts {
   readonly monitors: MonitorStore;
   readonly profiles: ProfileStore;
   readonly results: ResultStore;
-  readonly alerts: Pick<Alerts, "onWindow">;
+  readonly alerts: Pick<Alerts, "onWindow" | "endForMonitor">;
   readonly retrain: Pick<Retrain, "onWindow">;
   readonly metrics: MonitorMetrics;
   readonly now: () => Date;

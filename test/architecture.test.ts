@@ -46,7 +46,11 @@ const PACKAGES: readonly { readonly name: RegExp; readonly onlyIn: readonly stri
 const PURE_PACKAGES: Readonly<Record<string, RegExp>> = {
   schema: /^zod$/,
   protocols: /^zod$/,
+  drift: /^(?!)/, // none at all
 };
+
+/** An import or a re-export that begins a line or ends its braces, or a dynamic import; not a sentence that says "from". */
+const IMPORT = /(?:^import\s+|^(?:import|export)\b[^"';]*?\sfrom\s+|\bimport\(\s*)["']([^"'\n]+)["']/gm;
 
 /** Words that make a file depend on the world: only `app` and the programs of their own may say them. */
 const IMPURE = /\bprocess\.env\b|\bset(?:Timeout|Interval|Immediate)\(/;
@@ -63,7 +67,7 @@ function breaches(sources: readonly Source[]): string[] {
     const folder = path.split("/")[0] ?? "";
     if (["demo", "bench", "test"].includes(folder)) return [];
     const found: string[] = [];
-    for (const [, specifier] of text.matchAll(/(?:from|import)\s*\(?\s*["']([^"']+)["']/g)) {
+    for (const [, specifier] of text.matchAll(IMPORT)) {
       if (specifier === undefined) continue;
       if (specifier.startsWith(".")) {
         const target = relative(ROOT, resolve(ROOT, dirname(path), specifier)).split("/")[0] ?? "";
@@ -137,8 +141,21 @@ describe("the dependency rule", () => {
       text: 'import { createTransport } from "nodemailer";',
       says: "app/x.ts imports nodemailer",
     },
+    {
+      path: "schema/x.ts",
+      text: 'import {\n  type Database,\n  open,\n} from "../store/database.ts";',
+      says: "schema/x.ts imports store",
+    },
+    { path: "schema/x.ts", text: 'export * from "../store/database.ts";', says: "schema/x.ts imports store" },
+    { path: "schema/x.ts", text: 'import "../store/database.ts";', says: "schema/x.ts imports store" },
   ])("finds the breach in $path: $says", ({ path, text, says }) => {
     expect(breaches([{ path, text }])).toEqual([says]);
+  });
+
+  it("does not take a word in a list or a sentence for an import", () => {
+    const text =
+      'const times = { path: ["from"], message: "from before to" };\nconst x = ["import"], y = ["a"];';
+    expect(breaches([{ path: "schema/x.ts", text }])).toEqual([]);
   });
 
   it("lets a comment speak of time", () => {

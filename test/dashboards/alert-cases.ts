@@ -351,7 +351,7 @@ export const alertCases: readonly AlertCase[] = [
     alert: "LeewayMessagesNotDelivered",
     what: "the mail server is down",
     series: { [`leeway_undelivered_messages{${ON},kind="alert",target="mail"}`]: "_x4 1x5 2x20" },
-    notYet: "14m",
+    notYet: "13m",
     at: "20m",
     fires: {
       labels: { ...TARGET, kind: "alert", target: "mail" },

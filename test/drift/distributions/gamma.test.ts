@@ -8,7 +8,7 @@ describe("the gamma function and its parts", () => {
     [0.5, Math.log(Math.PI) / 2],
     [5, Math.log(24)],
     [0.01, 4.599479878042022], // scipy 1.10.1: special.gammaln
-    [1e7, 151180949.4020138],
+    [1e7, 151180949.36947393],
   ])("ln Gamma(%d) is %d", (x, expected) => {
     expectRelative(logGamma(x), expected, 1e-14);
   });
@@ -38,7 +38,7 @@ describe("the gamma function and its parts", () => {
     // x^a e^-x / Gamma(a), by mpmath 1.4
     [1, 2, 2 * Math.exp(-2)],
     [0.25, 0.5, (Math.sqrt(Math.sqrt(0.5)) * Math.exp(-0.5)) / 3.625609908221908],
-    [10, 10, 1.2511003572113329],
+    [10, 10, 1.2511003572113328],
   ])("the kernel of %d at %d is %d", (a, x, expected) => {
     expectRelative(gammaKernel(a, x), expected, 1e-13);
   });

@@ -80,16 +80,6 @@ function failure(error: unknown, { smtpUrl }: EmailOptions, signal: AbortSignal)
   return { result: final ? "refused" : "failed", error: said };
 }
 
-/** @throws RangeError when it is not an SMTP address; the message does not repeat it. */
-export function checkSmtpUrl(smtpUrl: string): void {
-  if (
-    !URL.canParse(smtpUrl) ||
-    !/^smtps?:$/.test(new URL(smtpUrl).protocol) ||
-    new URL(smtpUrl).hostname === ""
-  )
-    throw new RangeError("the SMTP address has to be smtp://[user:password@]host[:port] or smtps://…");
-}
-
 function senderOf({ smtpUrl, from }: EmailOptions): string {
   if (from !== undefined) return from;
   const user = decodeURIComponent(new URL(smtpUrl).username);

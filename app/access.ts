@@ -36,6 +36,10 @@ export const LEAST_ROLE: Readonly<Record<Permission, Role>> = {
 const CALLS: readonly (readonly [method: string, path: string, permission: Permission])[] = [
   ["GET", "/healthz", "open"],
   ["GET", "/readyz", "open"],
+  // What the calls are is no secret, and a browser that is to show it has no key.
+  ["GET", "/", "open"],
+  ["GET", "/docs", "open"],
+  ["GET", "/openapi.json", "open"],
   ["GET", "/metrics", "metrics"],
   ["ANY", "/v1/keys/**", "administer"],
   ["POST", "/v1/models/*/records", "ingest"],

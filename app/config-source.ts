@@ -10,7 +10,7 @@ const OTHER_VARIABLES: ReadonlySet<string> = new Set(["LEEWAY_CONFIG", "LEEWAY_U
 /** Settings from one place, and how that place names each of them. */
 export interface ConfigSource {
   readonly settings: Readonly<Record<string, unknown>>;
-  /** `leeway.yaml:3`, `LEEWAY_PORT` or `--port`. */
+  /** `leeway.yaml:3:1` (line and column), `LEEWAY_PORT` or `--port`. */
   readonly placeOf: (path: readonly PropertyKey[]) => string;
   readonly problems: readonly InputIssue[];
   readonly warnings: readonly string[];
@@ -28,7 +28,7 @@ export function fileSource(path: string): ConfigSource {
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [error] = document.errors;
   if (error) {
-    return failed(`${path}:${lines.linePos(error.pos[0]).line}`, `is not valid YAML: ${error.message}`);
+    return failed(placeIn(path, lines, error.pos[0]), `is not valid YAML: ${error.message}`);
   }
   const settings: unknown = document.toJS() ?? {};
   if (typeof settings !== "object" || settings === null || Array.isArray(settings)) {
@@ -38,11 +38,16 @@ export function fileSource(path: string): ConfigSource {
     settings: { ...settings },
     placeOf: (keys) => {
       const offset = offsetOf(document.contents, keys);
-      return offset === undefined ? path : `${path}:${lines.linePos(offset).line}`;
+      return offset === undefined ? path : placeIn(path, lines, offset);
     },
     problems: [],
     warnings: [],
   };
+}
+
+function placeIn(path: string, lines: LineCounter, offset: number): string {
+  const { line, col } = lines.linePos(offset);
+  return `${path}:${line}:${col}`;
 }
 
 function failed(place: string, message: string): ConfigSource {

@@ -20,7 +20,8 @@ export function docsPage(document: ApiDocument, publicUrl: string): Html {
       <p>Base address <code>${publicUrl}</code>. Machine-readable: <a href="/openapi.json">/openapi.json</a>. Where keys are
         configured, send <code>Authorization: Bearer &lt;key&gt;</code>. Errors are
         <a href="#schema-Problem">problem documents</a> with a <code>code</code>. Times are RFC 3339.</p>
-      <nav>${[...groups].map(([tag, calls]) => contents(tag, calls))}</nav>
+      <nav>${[...groups].map(([tag, calls]) => contents(tag, calls))}
+        <h4><a href="#schemas">Schemas</a></h4></nav>
       ${[...groups].map(
         ([tag, calls]) =>
           html`<h2 id="tag-${tag}">${tag}</h2>${calls.map((call) => callSection(call, publicUrl))}`,
@@ -73,15 +74,20 @@ function capitalised(text: string): string {
 }
 
 function contents(tag: string, calls: readonly Call[]): Html {
-  return html`<h4>${tag}</h4><ul>${calls.map(
+  return html`<h4><a href="#tag-${tag}">${tag}</a></h4><ul>${calls.map(
     ({ id, method, path, operation }) =>
-      html`<li><a href="#${id}"><b>${method}</b> ${path}</a> <span>${operation.summary ?? ""}</span></li>`,
+      html`<li><b class="${method}">${method}</b> <a href="#${id}">${breakable(path)}</a> <span>${operation.summary ?? ""}</span></li>`,
   )}</ul>`;
+}
+
+/** A long path may go on in the next line before each slash. */
+function breakable(path: string): Html {
+  return html`${path.split("/").map((part, i) => (i === 0 ? part : html`<wbr>/${part}`))}`;
 }
 
 function callSection({ id, method, path, operation }: Call, publicUrl: string): Html {
   return html`<section id="${id}">
-    <h3><b class="${method}">${method}</b> <code>${path}</code></h3>
+    <h3><b class="${method}">${method}</b> <code>${breakable(path)}</code></h3>
     <p><strong>${operation.summary ?? ""}</strong></p>
     <p>${operation.description ?? ""}</p>
     ${parameterTable(operation.parameters ?? [])}
@@ -180,13 +186,28 @@ function page(title: string, body: Html): Html {
 }
 
 const STYLE = `
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 small { font-size: 50%; opacity: .6; } h2 { margin-top: 3rem; border-bottom: 1px solid #8886; }
-h4 { margin: 1rem 0 .25rem; } nav ul { list-style: none; padding: 0; margin: 0; } nav span { opacity: .7; }
-section { border: 1px solid #8884; border-radius: 6px; padding: .25rem 1rem .75rem; margin: 1rem 0; }
-section h3 { margin: .5rem 0; } code, pre, nav b, h3 b { font-family: ui-monospace, monospace; font-size: 90%; }
-pre { background: #8882; padding: .5rem .75rem; overflow-x: auto; border-radius: 4px; }
-table { border-collapse: collapse; width: 100%; } td { padding: .2rem .75rem .2rem 0; vertical-align: top; border-top: 1px solid #8883; }
-h3 b { padding: 0 .4rem; border-radius: 3px; background: #8883; } h3 b.GET { background: #2a72; } h3 b.DELETE { background: #c332; }
+:root { color-scheme: light dark; --line: #8883; --faint: #8882; --mark: #27c; }
+* { box-sizing: border-box; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
+a { color: light-dark(#05a, #7bf); text-decoration: none; } a:hover, p a, td a, li > a:only-child { text-decoration: underline; }
+h1 { margin-bottom: .5rem; } h1 small { font-size: 50%; opacity: .7; }
+h2 { margin-top: 3rem; border-bottom: 1px solid var(--line); } h4 { margin: 1rem 0 .25rem; }
+section { border: 1px solid var(--line); border-radius: 8px; padding: .5rem 1.25rem 1rem; margin: 1rem 0; }
+section h3 { margin: .5rem 0; } section p { margin: .5rem 0; }
+:target { scroll-margin-top: 1rem; outline: 2px solid var(--mark); }
+code, pre, nav b, nav li a, h3 b { font-family: ui-monospace, monospace; font-size: 90%; }
+pre { background: var(--faint); padding: .5rem .75rem; overflow-x: auto; border-radius: 4px; overflow-wrap: normal; }
+nav { border: 1px solid var(--line); border-radius: 8px; padding: 0 1.25rem 1rem; }
+nav ul { list-style: none; padding: 0; margin: 0; }
+nav li { display: grid; grid-template-columns: 4rem 27rem 1fr; gap: .75rem; padding: .15rem 0; align-items: baseline; }
+nav span { opacity: .8; }
+nav b, h3 b { justify-self: start; padding: 0 .4rem; border-radius: 3px; font-size: 80%; color: #fff; background: #666; }
+b.GET { background: #17703f; } b.PUT { background: #8a5a00; } b.POST { background: #1d5fa8; } b.DELETE { background: #b02a2a; }
+table { border-collapse: collapse; width: 100%; }
+td { padding: .25rem .75rem .25rem 0; vertical-align: top; border-top: 1px solid var(--line); }
+td:first-child { min-width: 8rem; }
+@media (max-width: 50rem) {
+  body { margin-top: 1rem; } nav li { grid-template-columns: 4rem 1fr; } nav span { grid-column: 2; margin-top: -.6rem; }
+  table, tbody, tr, td { display: block; } td { border: 0; padding: 0; } tr { border-top: 1px solid var(--line); padding: .35rem 0; }
+}
 `;

@@ -5,11 +5,9 @@ import { addEventRoutes } from "../events/routes.ts";
 import { addRetrainRoutes } from "../retrain-trigger/routes.ts";
 import { addBaselineRoutes } from "./baseline-routes.ts";
 import type { Config } from "./config-schema.ts";
-import { docsPage, frontPage } from "./docs-page.ts";
 import { addMonitorRoutes } from "./monitor-routes.ts";
-import { describeApi } from "./openapi.ts";
-import { version } from "./package-root.ts";
 import type { Parts } from "./parts.ts";
+import { addServiceRoutes } from "./service-routes.ts";
 
 /** Every call of the service. */
 export function addRoutes(
@@ -17,10 +15,12 @@ export function addRoutes(
   {
     parts,
     config,
+    health,
     publicUrl,
   }: {
     readonly parts: Parts;
     readonly config: Config;
+    readonly health: (request: Request) => Response;
     readonly publicUrl: string;
   },
 ): void {
@@ -35,12 +35,5 @@ export function addRoutes(
   addRetrainRoutes(api, parts.retrain);
   addEventRoutes(api, parts.events);
 
-  const document = describeApi(api, publicUrl);
-  api.get("/", (c) => c.html(frontPage(version)));
-  api.get("/openapi.json", (c) => c.json(document));
-  api.get("/docs", (c) => c.html(docsPage(document, publicUrl)));
-  api.get("/metrics", async (c) => {
-    const { text, contentType } = await parts.metrics.read();
-    return c.body(text, 200, { "content-type": contentType });
-  });
+  addServiceRoutes(api, { metrics: parts.metrics, health, publicUrl });
 }

@@ -43,8 +43,9 @@ function fullName(command: Command): string {
   return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
 }
 
-function reportFailure(error: unknown, form: "json" | "text"): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+function reportFailure(thrown: unknown, form: "json" | "text"): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  const error = isRefusedBySystem(thrown) ? new ServiceError("unavailable", thrown.message) : thrown;
   if (!(error instanceof ServiceError)) {
     process.stderr.write(`leeway: this is a fault of leeway itself, please report it: ${stackOf(error)}\n`);
     return EXIT.failed;
@@ -60,6 +61,11 @@ function reportFailure(error: unknown, form: "json" | "text"): number {
   return ours && (error.code === "invalid-input" || error.code === "invalid-config")
     ? EXIT.usage
     : EXIT.failed;
+}
+
+/** A file that is not there, a full disk, a folder of somebody else: no fault of the program. */
+function isRefusedBySystem(error: unknown): error is Error {
+  return error instanceof Error && "syscall" in error && "code" in error;
 }
 
 function stackOf(error: unknown): string {

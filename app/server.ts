@@ -52,8 +52,8 @@ export async function startServer(
   const keys = new KeyRing(config);
   refuseOpenServer(config, keys);
   let state: "starting" | "ready" | "stopping" = "starting";
-  const starting = (request: Request) => answerHealth(request, state) ?? notYet();
-  let answer: Answer = starting;
+  const health = (request: Request) => healthAnswer(request, state) ?? notYet();
+  let answer: Answer = health;
   const listener = await listen({
     host: config.host,
     port: config.port,
@@ -75,8 +75,8 @@ export async function startServer(
       await showNewestOfAll(parts);
       await parts.alerts.showFiring();
       const api = createApi({ log, guard: requireKey(config, keys) });
-      addRoutes(api, { parts, config, publicUrl });
-      answer = (request, env) => answerHealth(request, state) ?? api.fetch(request, env);
+      addRoutes(api, { parts, config, health, publicUrl });
+      answer = (request, env) => api.fetch(request, env);
       const checkNow = inTurn(() => checkWindows(parts, log));
       const tickers = startTickers({ parts, log, checkNow, checkEveryMs });
       state = "ready";
@@ -102,10 +102,11 @@ export async function startServer(
   }
 }
 
-/** Health is told apart from the rest: it has to be answered while nothing else can be. */
-function answerHealth(request: Request, state: "starting" | "ready" | "stopping"): Response | undefined {
-  if (request.url.endsWith("/healthz")) return Response.json({ status: "alive", version });
-  if (request.url.endsWith("/readyz"))
+/** Health has to be answered while nothing else can be. */
+function healthAnswer(request: Request, state: "starting" | "ready" | "stopping"): Response | undefined {
+  const { pathname } = new URL(request.url);
+  if (pathname === "/healthz") return Response.json({ status: "alive", version });
+  if (pathname === "/readyz")
     return Response.json({ status: state }, { status: state === "ready" ? 200 : 503 });
   return undefined;
 }

@@ -63,7 +63,13 @@ export function usableRows(column: {
   return column.rows - column.missing - column.unusable;
 }
 
-/** Mean and sample standard deviation of sorted (or any) numbers, in two passes. `null` where there are too few. */
+/**
+ * Mean and sample standard deviation of sorted (or any) finite numbers, in two passes, in their unit and divided by n - 1.
+ * `null` where there are too few values, and where the deviation is more than a double holds (values around 1e154 and more).
+ *
+ * @example
+ * meanAndStd(Float64Array.of(1, 2, 3)); // { mean: 2, std: 1 }
+ */
 export function meanAndStd(values: Float64Array): {
   readonly mean: number | null;
   readonly std: number | null;
@@ -71,11 +77,14 @@ export function meanAndStd(values: Float64Array): {
   if (values.length === 0) return { mean: null, std: null };
   let sum = 0;
   for (let i = 0; i < values.length; i += 1) sum += values[i] as number; // by index: iterators cost four times as much
-  const mean = sum / values.length;
+  const mean = Number.isFinite(sum)
+    ? sum / values.length
+    : values.reduce((part, value) => part + value / values.length, 0);
   if (values.length === 1) return { mean, std: null };
   let squares = 0;
   for (let i = 0; i < values.length; i += 1) squares += ((values[i] as number) - mean) ** 2;
-  return { mean, std: Math.sqrt(squares / (values.length - 1)) };
+  const std = Math.sqrt(squares / (values.length - 1));
+  return { mean, std: Number.isFinite(std) ? std : null };
 }
 
 /**

@@ -28,7 +28,7 @@ export function kolmogorovSurvival(x: number): number {
  * @throws RangeError when d is outside [0, 1] or a size is below 1.
  * @see Simard and L'Ecuyer (2011), Journal of Statistical Software 39(11).
  * @example
- * ksTwoSampleP(0.5, 10, 10); // 0.0977… (n = 5)
+ * ksTwoSampleP(0.5, 10, 10); // 0.112 (n = 5)
  */
 export function ksTwoSampleP(d: number, n: number, m: number): number {
   if (!(d >= 0 && d <= 1 + 1e-12)) throw new RangeError(`KS distance ${d}: expected 0 to 1`);
@@ -43,7 +43,7 @@ export function ksTwoSampleP(d: number, n: number, m: number): number {
  * @param alpha - In (0, 1).
  * @throws RangeError when alpha is outside (0, 1) or a size is below 1.
  * @example
- * ksCriticalValue(0.05, 1_000, 1_000); // 0.0605…
+ * ksCriticalValue(0.05, 1_000, 1_000); // 0.0603…
  */
 export function ksCriticalValue(alpha: number, n: number, m: number): number {
   if (!(alpha > 0 && alpha < 1)) throw new RangeError(`KS critical value: alpha ${alpha}, expected 0 to 1`);

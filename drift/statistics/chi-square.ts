@@ -16,7 +16,7 @@ export interface ChiSquareTest {
  * @throws RangeError when the lengths differ, a count is negative or NaN, or a side is empty.
  * @see Pearson (1900); scipy `chi2_contingency(table, correction=False)`.
  * @example
- * chiSquare([16, 18, 16, 14, 12, 12], [16, 16, 16, 16, 16, 8]).value; // 1.6216
+ * chiSquare([16, 18, 16, 14, 12, 12], [16, 16, 16, 16, 16, 8]).value; // 1.6224
  */
 export function chiSquare(reference: readonly number[], current: readonly number[]): ChiSquareTest {
   bothShares("chi_square", reference, current);

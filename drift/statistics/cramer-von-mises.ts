@@ -2,13 +2,14 @@ import { cramerVonMisesSurvival } from "../distributions/cramer-von-mises.ts";
 
 /**
  * Asymptotic p-value of the two-sample Cramér–von Mises statistic `T` for samples of n and m independent rows: T brought to the
- * limit's mean and variance, then looked up in the limit.
+ * limit's mean and variance, then looked up in the limit. As in scipy the variance is that of samples without ties: where most
+ * values are one value and the sizes differ, the p-value is far too small. No verdict rests on it.
  *
  * @param value - T, as `sortedSampleStatistics` has it.
  * @throws RangeError when a size is below 1 or T is NaN.
  * @see Anderson (1962), Ann. Math. Stat. 33; Conover (1999), ch. 6; scipy `cramervonmises_2samp(method="asymptotic")`.
  * @example
- * cramerVonMisesP(23 / 36, 3, 3); // 0.0056…
+ * cramerVonMisesP(19 / 36, 3, 3); // 0.0307…
  */
 export function cramerVonMisesP(value: number, n: number, m: number): number {
   if (!(n >= 1 && m >= 1))

@@ -16,6 +16,7 @@ export function quantileSorted(sorted: Float64Array | readonly number[], q: numb
   const low = sorted[below] ?? 0;
   const high = sorted[Math.min(below + 1, sorted.length - 1)] ?? low;
   const part = position - below;
+  if (!Number.isFinite(high - low)) return low * (1 - part) + high * part; // the widest spans of doubles
   // From the nearer end, as numpy does: equal neighbours give exactly their value, and the ends are met.
   return part >= 0.5 ? high - (high - low) * (1 - part) : low + (high - low) * part;
 }

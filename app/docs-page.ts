@@ -95,7 +95,7 @@ function callSection({ id, method, path, operation }: Call, publicUrl: string): 
     <h4>Answers</h4>
     <table>${Object.entries(operation.responses).map(
       ([status, response]) =>
-        html`<tr><td><code>${status}</code></td><td>${response.description ?? ""}</td><td>${contentNames(response.content)}</td></tr>`,
+        html`<tr><td><code>${status === "default" ? "otherwise" : status}</code></td><td>${response.description ?? ""}</td><td>${contentNames(response.content)}</td></tr>`,
     )}</table>
     <h4>Example</h4><pre>${curlExample({ method, path, operation }, publicUrl)}</pre>
   </section>`;
@@ -105,13 +105,18 @@ function parameterTable(parameters: readonly Parameter[]): Html | "" {
   if (parameters.length === 0) return "";
   return html`<h4>Parameters</h4><table>${parameters.map(
     ({ name, in: place, required, description, schema }) =>
-      html`<tr><td><code>${name}</code></td><td>${place}${required ? "" : ", optional"}</td><td>${typeText(schema ?? {})}</td>
-        <td>${description ?? schema?.description ?? ""}${defaultText(schema)}</td></tr>`,
+      html`<tr><td><code>${name}</code></td><td>${place}${required ? "" : ", optional"}: ${typeText(schema ?? {})}</td>
+        <td>${aboutText(description, schema)}</td></tr>`,
   )}</table>`;
 }
 
-function defaultText(schema: Schema | undefined): string {
-  return schema?.default === undefined ? "" : ` Default ${JSON.stringify(schema.default)}.`;
+/** What it is for, with words in backticks as code, and its default. */
+function aboutText(description: string | undefined, schema: Schema | undefined): Html {
+  const text = description ?? String(schema?.description ?? "");
+  const words = text.split("`").map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : part));
+  const fallback = schema?.default;
+  if (fallback === undefined) return html`${words}`;
+  return html`${words}${text === "" || text.endsWith(".") ? "" : "."} Default <code>${JSON.stringify(fallback)}</code>.`;
 }
 
 function contentView(content: Content): Html[] {
@@ -134,12 +139,13 @@ function schemaView(schema: Schema): Html {
     return html`<p>One of:</p>${alternatives.map((alternative) => schemaView(alternative))}`;
   }
   const properties = schema.properties as Readonly<Record<string, Schema>> | undefined;
-  if (!properties) return html`<p>${typeText(schema)}</p>`;
+  if (!properties) return html`<p>${typeText(schema)} ${aboutText(undefined, schema)}</p>`;
   const required = new Set(schema.required as readonly string[] | undefined);
   return html`<table>${Object.entries(properties).map(
     ([name, property]) =>
-      html`<tr><td><code>${name}</code></td><td>${required.has(name) && property.default === undefined ? "" : "optional"}</td>
-        <td>${typeText(property)}</td><td>${property.description ?? ""}${defaultText(property)}</td></tr>`,
+      html`<tr><td><code>${name}</code></td>
+        <td>${required.has(name) && property.default === undefined ? "" : "optional: "}${typeText(property)}</td>
+        <td>${aboutText(undefined, property)}</td></tr>`,
   )}</table>`;
 }
 
@@ -203,11 +209,11 @@ nav li { display: grid; grid-template-columns: 4rem 27rem 1fr; gap: .75rem; padd
 nav span { opacity: .8; }
 nav b, h3 b { justify-self: start; padding: 0 .4rem; border-radius: 3px; font-size: 80%; color: #fff; background: #666; }
 b.GET { background: #17703f; } b.PUT { background: #8a5a00; } b.POST { background: #1d5fa8; } b.DELETE { background: #b02a2a; }
-table { border-collapse: collapse; width: 100%; }
+table { border-collapse: collapse; width: 100%; table-layout: fixed; }
 td { padding: .25rem .75rem .25rem 0; vertical-align: top; border-top: 1px solid var(--line); }
-td:first-child { min-width: 8rem; }
+td:first-child { width: 13rem; } td:nth-child(2) { width: 17rem; }
 @media (max-width: 50rem) {
   body { margin-top: 1rem; } nav li { grid-template-columns: 4rem 1fr; } nav span { grid-column: 2; margin-top: -.6rem; }
-  table, tbody, tr, td { display: block; } td { border: 0; padding: 0; } tr { border-top: 1px solid var(--line); padding: .35rem 0; }
+  table, tbody, tr, tr td { display: block; width: auto; } td { border: 0; padding: 0; } tr { border-top: 1px solid var(--line); padding: .35rem 0; }
 }
 `;

@@ -11,13 +11,13 @@ export const alertRuleSpec = z
     on: z.enum(["drift", "quality", "error"]).default("drift"),
     model: z.string().max(128).default("*"),
     monitor: z.string().max(128).default("*"),
-    windows: z.int().min(1).max(100).default(1).meta({ description: "Fire when so many … " }),
-    of_last: z
+    windows: z
       .int()
       .min(1)
       .max(100)
       .default(1)
-      .meta({ description: "… of the last so many windows are bad" }),
+      .meta({ description: "Fire when so many of the last `of_last` windows are bad" }),
+    of_last: z.int().min(1).max(100).default(1).meta({ description: "Out of how many windows" }),
     severity: severity.default("warning"),
     channels: z.array(resourceName).default([]),
     remind_every: durationText

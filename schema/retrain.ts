@@ -9,10 +9,15 @@ export const retrainPolicySpec = z
   .strictObject({
     model: resourceName,
     monitor: resourceName,
-    windows: z.int().min(1).max(100).default(2).meta({ description: "Ask when so many …" }),
+    windows: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(2)
+      .meta({ description: "Ask when so many of the last `of_last` windows drifted" }),
     of_last: z.int().min(1).max(100).default(3).meta({
       description:
-        "… of the last so many windows drifted; a window with a data-quality fault counts as not drifted, one with too few rows is passed over",
+        "Out of how many windows; one with a data-quality fault counts as not drifted, one with too few rows is passed over",
     }),
     cooldown: durationText.default("7d").meta({
       description:

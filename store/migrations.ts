@@ -107,4 +107,41 @@ export const migrations: readonly Migration[] = [
          reason varchar not null, detail varchar not null, run_id varchar, decided_at timestamptz not null)`,
     ],
   },
+  {
+    number: 4,
+    name: "views over results, for queries",
+    // What anybody who may read is shown of the service's own tables: nothing secret, and no document to be taken apart.
+    statements: [
+      "create schema results",
+      `create view results.models as select model, view_name as view, created_at from main.collected_models`,
+      `create view results.columns as
+       select c.model, m.view_name as view, c.column_name as "column", c.name,
+         case c.direction when 'in' then 'input' else 'output' end as role, c.type
+       from main.model_columns c join main.collected_models m using (model) order by c.model, c.position`,
+      `create view results.baselines as
+       select model, version, created_at, row_count as rows, dataset_hash from main.baselines`,
+      `create view results.windows as
+       select model, monitor, version, window_from, window_to, row_count as rows, labelled, verdict, drifted as drifted_features,
+         (dataset->>'checked')::integer as checked_features, reason, computed_at
+       from main.window_results`,
+      // One row: one feature in one window, with the statistic that decided and its threshold.
+      `create view results.features as
+       select model, monitor, version, window_from, window_to, feature, result->>'type' as type, verdict, reason,
+         result->>'primary' as statistic,
+         json_extract_string(result, '$.statistics.' || (result->>'primary') || '.value')::double as value,
+         json_extract_string(result, '$.statistics.' || (result->>'primary') || '.threshold')::double as threshold,
+         (result->>'p_value')::double as p_value, (result->>'effect')::double as effect,
+         (result->>'minimum_effect')::double as minimum_effect,
+         (result->'current'->>'count')::bigint as count, (result->'current'->>'missing')::bigint as missing,
+         (result->'baseline'->>'mean')::double as baseline_mean, (result->'current'->>'mean')::double as mean,
+         result->'cause'->>'kind' as cause
+       from main.drift_results`,
+      `create view results.alerts as
+       select id, rule, model, monitor, state, severity, summary, since, last_window_to, acknowledged_at, acknowledged_by,
+         acknowledged_why, resolved_at, owner
+       from main.alerts`,
+      `create view results.retrain_runs as
+       select id, model, policy, status, reason, requested_at, updated_at, data_from, data_to from main.retrain_runs`,
+    ],
+  },
 ];

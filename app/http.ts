@@ -100,6 +100,8 @@ function answerError(
         ...(error.retryAfterSeconds === undefined
           ? {}
           : { "retry-after": String(Math.ceil(error.retryAfterSeconds)) }),
+        // The rest of the body is not read, so the connection takes no further call: the client has to know.
+        ...(status === 413 ? { connection: "close" } : {}),
         ...(status === 401 ? { "www-authenticate": 'Bearer realm="leeway"' } : {}),
       },
     });

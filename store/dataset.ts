@@ -6,6 +6,7 @@ import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import type { ColumnType } from "../schema/drift-result.ts";
 import { ServiceError } from "../schema/errors.ts";
 import { identifier, literal } from "./identifier.ts";
+import { refuseRaggedCsv } from "./ragged-csv.ts";
 import { sortedNumbers } from "./sorted-numbers.ts";
 
 /** A column of a file and how it is compared. */
@@ -56,6 +57,7 @@ export interface BlockSpec {
 /** More distinct values than this are not told apart: the rarest become one category. */
 const MOST_CATEGORIES = 100_000;
 const REST = "(all other values)";
+const CSV = /\.(csv|tsv|txt)(\.gz)?$/i;
 
 /**
  * A file with a table: CSV (also .tsv, .gz), Parquet or NDJSON. Parquet is read in place, column by column; text is read once
@@ -102,7 +104,7 @@ export class Dataset {
       `select count(*)::double as rows, count(*) filter (c is null)::double as missing,
          count(*) filter (c is not null and v is null)::double as unreadable, count(*) filter (isnan(v))::double as nan,
          count(*) filter (isinf(v))::double as infinite, count(*) filter (isfinite(v))::double as finite
-       from (select ${identifier(name)} as c, ${value} as v from ${from})`,
+       from (select ${raw(this.#column(name))} as c, ${value} as v from ${from})`,
     );
     if (!counted) throw new RangeError("an aggregate without a row");
     const { finite, ...counts } = counted;
@@ -237,8 +239,13 @@ function textList(texts: readonly string[]): string {
   return `[${texts.map(literal).join(",")}]::varchar[]`;
 }
 
+/** The value itself: what JSON of mixed types holds is taken out of its quotes. */
+function raw({ name, physical }: Pick<DatasetColumn, "name" | "physical">): string {
+  return physical === "JSON" ? `(${identifier(name)} ->> '$')` : identifier(name);
+}
+
 function asNumber({ name, type, physical }: DatasetColumn): string {
-  const column = identifier(name);
+  const column = raw({ name, physical });
   if (type === "timestamp")
     return isTemporal(physical)
       ? `epoch(${column})::double`
@@ -247,12 +254,12 @@ function asNumber({ name, type, physical }: DatasetColumn): string {
 }
 
 function asTime({ name, physical }: DatasetColumn): string {
-  const column = identifier(name);
+  const column = raw({ name, physical });
   return isTemporal(physical) ? `${column}::timestamp` : `try_cast(${column} as timestamp)`;
 }
 
 function asCategory({ name, physical }: DatasetColumn): string {
-  const column = identifier(name);
+  const column = raw({ name, physical });
   if (/^(DOUBLE|FLOAT|DECIMAL)/.test(physical)) {
     return `case when ${column} = trunc(${column}) and abs(${column}) < 1e15 then ${column}::bigint::varchar else ${column}::double::varchar end`;
   }
@@ -294,6 +301,8 @@ export async function openDataset(
       source = "file";
     }
     const columns = await describe(connection, source, options.types ?? {});
+    if (CSV.test(path) && columns.length === 1)
+      await refuseRaggedCsv(connection, path, columns[0]?.name ?? "");
     const [count] = (
       await connection.runAndReadAll(`select count(*)::double as n from ${source}`)
     ).getRowObjectsJS() as { n: number }[];
@@ -336,8 +345,12 @@ function readerOf(path: string): { readonly sql: string; readonly kind: "text" |
   if (about.size === 0) throw new ServiceError("invalid-input", `${path} is empty`);
   const file = literal(path);
   if (/\.parquet$/i.test(path)) return { sql: `read_parquet(${file})`, kind: "columns" };
-  if (/\.(csv|tsv|txt)(\.gz)?$/i.test(path))
-    return { sql: `read_csv(${file}, header = true, sample_size = -1)`, kind: "text" };
+  if (CSV.test(path))
+    // Said outright, or DuckDB may take a header that is too short, or rows that begin with #, for something to skip.
+    return {
+      sql: `read_csv(${file}, header = true, skip = 0, comment = '', sample_size = -1)`,
+      kind: "text",
+    };
   if (/\.(ndjson|jsonl|json)(\.gz)?$/i.test(path))
     return { sql: `read_json(${file}, sample_size = -1, convert_strings_to_integers = false)`, kind: "text" };
   throw new ServiceError(

@@ -9,6 +9,7 @@ import { keyCommand } from "./commands/key.ts";
 import { labelsCommand, recordsCommand } from "./commands/records.ts";
 import { retrainCommand } from "./commands/retrain.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { sidecarCommand } from "./commands/sidecar.ts";
 import { version } from "./package-root.ts";
 
 /** The whole command line: `leeway <noun> <verb>`. Each command loads what it needs only when it runs. */
@@ -35,6 +36,7 @@ Examples:
     baselineCommand(),
     recordsCommand(),
     labelsCommand(),
+    sidecarCommand(),
     retrainCommand(),
     eventsCommand(),
     dashboardsCommand(),

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { newCommand } from "./command.ts";
 import { type ConfigOptions, effectiveConfig, withConfig } from "./config-options.ts";
+import { stopSignal } from "./stop-signal.ts";
 
 export function serveCommand(): Command {
   return withConfig(
@@ -18,20 +19,5 @@ export function serveCommand(): Command {
     await stopSignal((signal) => log.info({ signal }, "stopping: finishing what is under way"));
     await server.close();
     log.info("stopped");
-  });
-}
-
-/** Waits for the first signal; the second ends the process at once. */
-function stopSignal(onFirst: (signal: string) => void): Promise<void> {
-  return new Promise((resolve) => {
-    let asked = 0;
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      process.on(signal, () => {
-        asked += 1;
-        if (asked > 1) process.exit(signal === "SIGINT" ? 130 : 143);
-        onFirst(signal);
-        resolve();
-      });
-    }
   });
 }

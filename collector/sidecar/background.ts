@@ -1,0 +1,108 @@
+import { join } from "node:path";
+import { parentPort, workerData } from "node:worker_threads";
+import { BatchBuilder } from "./batch.ts";
+import type { Call } from "./call.ts";
+import { Counters } from "./counters.ts";
+import { decodeCall } from "./decode-call.ts";
+import type { BackgroundStart, FromBackground, ToBackground } from "./messages.ts";
+import { Outbox, type OutboxOptions } from "./outbox.ts";
+import { batchPoster } from "./post-batch.ts";
+import { recordText } from "./record-text.ts";
+import { redactor } from "./redact.ts";
+import { isSampled } from "./sampling.ts";
+import { readSlab, type Slab } from "./slab.ts";
+import { Spool } from "./spool.ts";
+
+/**
+ * The thread that makes records of calls and sends them. The proxy never waits for it: a long payload that takes a
+ * while to decode, or a disk that stalls, delays other records and no call.
+ */
+const BATCH_MS = 1_000;
+
+if (!parentPort) throw new Error("this is a worker thread of the sidecar and no program");
+const port = parentPort;
+const { options, counters: shared } = workerData as BackgroundStart;
+const counters = new Counters(shared);
+const log: OutboxOptions["log"] = (level, message, fields = {}) =>
+  tell({ say: "log", level, message, fields });
+const outbox = new Outbox({
+  post: batchPoster(options),
+  spool: openSpool(),
+  memoryBytes: options.memoryBytes / 2,
+  counters,
+  log,
+  random: Math.random,
+});
+const batch = new BatchBuilder();
+const redact = redactor(options.redactions, options.redactKey);
+
+port.on("message", (message: ToBackground) => {
+  if (message.say === "calls") takeCalls(message.slab);
+  else void drain(message.graceMs);
+});
+const timer = setInterval(() => {
+  if (batch.records > 0 && Date.now() - batch.timeMs >= BATCH_MS) sendBatch();
+}, BATCH_MS / 4);
+
+function takeCalls(slab: Slab): void {
+  for (const call of readSlab(slab)) {
+    try {
+      takeCall(call);
+    } catch (error) {
+      counters.add("undecoded_requests_format");
+      log("warn", "a call could not be made a record", { why: (error as Error).message });
+    }
+  }
+  counters.set("gathering_records", batch.records);
+  tell({ say: "done", slab }, [slab.buffer]);
+}
+
+function takeCall(call: Call): void {
+  const decoded = decodeCall(call, options.bodyBytes * 4);
+  if (decoded.outcome === "undecodable") {
+    counters.add(`undecoded_requests_${decoded.why}`);
+    return;
+  }
+  const id = (call.idState === "open" ? decoded.id : undefined) ?? call.id;
+  if (call.idState === "open" && call.status < 400 && !isSampled(id, options.sample)) {
+    counters.add("sampled_out_decoded_requests");
+    return;
+  }
+  const version = options.version ?? decoded.version;
+  for (const row of decoded.rows) {
+    const text = recordText({ ...call, id }, row, { version, deployment: options.deployment, redact });
+    counters.add("captured_records");
+    const full = batch.add(text, call.timeMs);
+    if (full) outbox.add(full);
+  }
+}
+
+function sendBatch(): void {
+  const gathered = batch.take();
+  counters.set("gathering_records", 0);
+  if (gathered) outbox.add(gathered);
+}
+
+async function drain(graceMs: number): Promise<void> {
+  clearInterval(timer);
+  sendBatch();
+  await outbox.drain(graceMs);
+  tell({ say: "drained" });
+}
+
+/** Without its folder the sidecar does all else: a scored call must not fail for it. */
+function openSpool(): Spool | undefined {
+  if (options.spoolDir === undefined) return undefined;
+  try {
+    return Spool.open(join(options.spoolDir, options.model), options.spoolBytes);
+  } catch (error) {
+    log("warn", "the spool folder cannot be used: what does not fit in memory will be dropped", {
+      why: (error as Error).message,
+    });
+    return undefined;
+  }
+}
+
+function tell(message: FromBackground, transfer: readonly ArrayBuffer[] = []): void {
+  port.postMessage(message, transfer);
+}

@@ -5,6 +5,8 @@ import autocannon from "autocannon";
 import { Database } from "../store/database.ts";
 import { literal } from "../store/identifier.ts";
 import { post, postAll, startServer } from "./ingest-client.ts";
+import { type RecordKind, record } from "./ingest-records.ts";
+import { median } from "./median.ts";
 
 /**
  * How fast records come in. Batches: NDJSON of 20 features, until all are acknowledged and in the tables, against
@@ -18,36 +20,12 @@ const SECONDS = 5;
 
 const folder = mkdtempSync(join(tmpdir(), "leeway-bench-"));
 
-/** Fourteen decimal numbers, three whole ones, two categories and a truth value; or twenty doubles of full length. */
-function record(kind: "mixed" | "doubles", i: number): string {
-  const inputs: Record<string, unknown> = {};
-  for (let f = 0; f < 20; f++) {
-    inputs[`feature_${f}`] =
-      kind === "doubles"
-        ? Math.random()
-        : f < 14
-          ? Math.round(Math.random() * 1e4) / 1e2
-          : f < 17
-            ? Math.floor(Math.random() * 1000)
-            : f < 19
-              ? ["red", "green", "blue"][i % 3]
-              : i % 2 === 0;
-  }
-  return JSON.stringify({
-    id: `request-${i}`,
-    time: new Date(1_760_000_000_000 + i * 1000).toISOString(),
-    version: "1",
-    inputs,
-    outputs: { score: Math.random() },
-  });
-}
-
-function typesOf(kind: "mixed" | "doubles"): string {
+function typesOf(kind: RecordKind): string {
   const type = (f: number) => (kind === "doubles" || f < 17 ? "double" : f < 19 ? "varchar" : "boolean");
   return Array.from({ length: 20 }, (_, f) => `feature_${f} ${type(f)}`).join(", ");
 }
 
-async function duckdbSeconds(kind: "mixed" | "doubles", file: string): Promise<number> {
+async function duckdbSeconds(kind: RecordKind, file: string): Promise<number> {
   const path = join(folder, "own.duckdb");
   const database = await Database.open(path);
   const types = typesOf(kind);
@@ -81,7 +59,7 @@ async function ingestSeconds(bodies: readonly Uint8Array[]): Promise<number> {
   return seconds;
 }
 
-async function batches(kind: "mixed" | "doubles") {
+async function batches(kind: RecordKind) {
   const lines = Array.from({ length: ROWS }, (_, i) => `${record(kind, i)}\n`);
   const file = join(folder, "rows.ndjson");
   writeFileSync(file, lines.join(""));
@@ -139,10 +117,6 @@ async function singles() {
     leeway_requests_per_second: Math.round(median(leewayRates)),
     ratio: round(median(leewayRates) / median(bareRates)),
   };
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number; // never empty
 }
 
 function round(ratio: number): number {

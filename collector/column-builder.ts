@@ -216,8 +216,6 @@ export class TextColumn extends ColumnBuilder {
   }
 }
 
-export type AnyColumn = NumberColumn | IntegerColumn | BooleanColumn | TextColumn;
-
 function widened<T extends Float64Array | Uint32Array | Uint8Array>(
   values: T,
   make: new (length: number) => T,

@@ -75,7 +75,7 @@ export class ModelRows {
     if (!state) return;
     const words = (name: string) => {
       const data = columns.find(({ column }) => column === name)?.data ?? new Uint8Array();
-      return new Uint32Array(data.slice().buffer); // a copy lies on a word boundary
+      return new Uint32Array(new Uint8Array(data).buffer); // a copy, as `slice` of a Buffer is not, and so on a word boundary
     };
     const [high, low, eventHigh, eventLow] = ["key_high", "key_low", "event_high", "event_low"].map(words);
     for (let row = 0; row < rows; row++) {

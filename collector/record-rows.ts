@@ -344,7 +344,6 @@ export class RecordRows implements Rows {
   }
 
   #parseFeature(direction: "in" | "out", name: string, value: unknown): RecordIssue | undefined {
-    if (value === null) return undefined;
     const path = pathText([direction === "in" ? "inputs" : "outputs", name]);
     const feature = this.#features.find(direction, wellFormedText(name));
     if (!feature) {
@@ -353,6 +352,7 @@ export class RecordRows implements Rows {
         message: `is new, and model "${this.#model}" has ${this.#mostColumns} features and outputs, the most there may be`,
       };
     }
+    if (value === null) return undefined;
     const type = typeOf(value);
     const json = jsonOf(value);
     if (json === undefined) return { path, message: `is nested deeper than ${DEEPEST_NESTING} levels` };

@@ -8,6 +8,7 @@ const ROOT = join(import.meta.dirname, "..", "..");
 /** `leeway serve` as a process of its own, on a data folder and a port that is free. */
 export interface LeewayServer {
   readonly url: string;
+  readonly pid: number;
   kill(signal: "SIGKILL" | "SIGTERM"): Promise<void>;
 }
 
@@ -31,7 +32,7 @@ export async function startLeeway(dataDir: string): Promise<LeewayServer> {
     });
     ended.then(() => reject(new Error(`leeway serve ended before it listened:\n${written}`)));
   });
-  return { url, kill: (signal) => kill(child, ended, signal) };
+  return { url, pid: child.pid ?? -1, kill: (signal) => kill(child, ended, signal) };
 }
 
 async function kill(child: ChildProcess, ended: Promise<unknown>, signal: NodeJS.Signals): Promise<void> {

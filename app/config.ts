@@ -99,7 +99,9 @@ function expectation(issue: z.core.$ZodIssue): string {
     return `expected ${issue.expected === "int" ? "a whole number" : issue.expected}`;
   if (issue.code === "invalid_value") return `expected one of ${issue.values.map(String).join(", ")}`;
   if (issue.code === "invalid_union")
-    return `expected another ${"discriminator" in issue ? issue.discriminator : "form"}`;
+    return "options" in issue
+      ? `expected one of ${[issue.options].flat().join(", ")}`
+      : "expected another form";
   if (issue.code === "too_small") return `expected at least ${issue.minimum}${lengthUnit(issue.origin)}`;
   if (issue.code === "too_big") return `expected at most ${issue.maximum}${lengthUnit(issue.origin)}`;
   return issue.message.replace(/^Invalid input: /, "");

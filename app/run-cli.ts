@@ -1,6 +1,7 @@
 import { type Command, CommanderError } from "commander";
 import { ServiceError } from "../schema/errors.ts";
 import { AnsweredError } from "./api-client.ts";
+import { didYouMean } from "./did-you-mean.ts";
 import { maskAddresses } from "./mask.ts";
 
 /** What a command's end means: 0 ok, 1 failed, 2 used wrongly, 3 the check says no. */
@@ -30,13 +31,20 @@ function prepare(command: Command): void {
     },
   });
   if (command.commands.length > 0) {
-    command.action(() => {
-      if (command.args.length > 0) command.error(`error: unknown command '${command.args[0]}'`);
+    command.allowExcessArguments().action(() => {
+      const [written] = command.args;
+      if (written !== undefined) command.error(`error: ${unknownCommand(written, command)}`);
       command.outputHelp({ error: true });
       process.exitCode = EXIT.usage;
     });
   }
   for (const sub of command.commands) prepare(sub);
+}
+
+function unknownCommand(written: string, { commands }: Command): string {
+  const names = commands.map((command) => command.name());
+  const meant = didYouMean(written, names);
+  return `unknown command '${written}' (${meant ? `Did you mean ${meant}?` : `there are ${names.join(", ")}`})`;
 }
 
 function fullName(command: Command): string {

@@ -44,7 +44,7 @@ describe("a wrong leeway.yaml", () => {
     {
       what: "a channel of no kind",
       yaml: "channels:\n  team: {type: pigeon}\n",
-      says: ":2:9: channels.team.type",
+      says: ':2:10: channels.team.type is "pigeon": expected one of email, webhook',
     },
     {
       what: "a policy that cannot be",

@@ -50,11 +50,22 @@ export interface CategoricalBaseline extends Common {
 
 export type BaselineColumn = NumericBaseline | CategoricalBaseline;
 
+/**
+ * Whether a column of the baseline holds numbers (or moments in time) rather than categories.
+ *
+ * @example
+ * isNumeric(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3))); // true
+ */
 export function isNumeric(column: BaselineColumn): column is NumericBaseline {
   return column.type === "numeric" || column.type === "timestamp";
 }
 
-/** Rows that hold a usable value. */
+/**
+ * Rows that hold a usable value.
+ *
+ * @example
+ * usableRows({ rows: 10, missing: 2, unusable: 1 }); // 7
+ */
 export function usableRows(column: {
   readonly rows: number;
   readonly missing: number;
@@ -119,6 +130,8 @@ export function numericBaseline(
  * Describes a categorical or boolean column of the training data.
  *
  * @param counts - Rows per category; may be empty.
+ * @example
+ * categoricalBaseline({ name: "c", role: "input", type: "categorical", rows: 3, missing: 0, unusable: 0 }, new Map([["a", 2], ["b", 1]])).distinct; // 2
  */
 export function categoricalBaseline(
   about: Common & { readonly type: "categorical" | "boolean" },
@@ -136,7 +149,12 @@ export function categoricalBaseline(
   };
 }
 
-/** Rows up to the first edge, then per bin `(lo, hi]`; what lies beyond the last edge is in the last. As many as there are edges. */
+/**
+ * Rows up to the first edge, then per bin `(lo, hi]`; what lies beyond the last edge is in the last. As many as there are edges.
+ *
+ * @example
+ * countUpTo(Float64Array.of(0, 1, 2, 3, 9), [0, 2, 4]); // [1, 2, 2]
+ */
 export function countUpTo(values: Float64Array, edges: readonly number[]): number[] {
   let from = 0;
   return edges.map((edge, i) => {
@@ -147,7 +165,12 @@ export function countUpTo(values: Float64Array, edges: readonly number[]): numbe
   });
 }
 
-/** How many of the sorted values are at most `limit`. */
+/**
+ * How many of the sorted values are at most `limit`.
+ *
+ * @example
+ * rowsUpTo(Float64Array.of(1, 2, 2, 3), 2); // 3
+ */
 export function rowsUpTo(values: Float64Array, limit: number): number {
   let low = 0;
   let high = values.length;
@@ -159,6 +182,12 @@ export function rowsUpTo(values: Float64Array, limit: number): number {
   return low;
 }
 
+/**
+ * Whether columns of this type are compared as numbers.
+ *
+ * @example
+ * isNumericType("timestamp"); // true
+ */
 export function isNumericType(type: ColumnType): type is "numeric" | "timestamp" {
   return type === "numeric" || type === "timestamp";
 }

@@ -14,7 +14,12 @@ export interface BinnedPair {
   readonly current: readonly number[];
 }
 
-/** Whether the ten quantile bins see a numeric column: at least two are left once equal edges are one. */
+/**
+ * Whether the ten quantile bins see a numeric column: at least two are left once equal edges are one.
+ *
+ * @example
+ * hasBins(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3))); // true
+ */
 export function hasBins(baseline: NumericBaseline): boolean {
   return baseline.edges.length >= 3;
 }
@@ -22,6 +27,9 @@ export function hasBins(baseline: NumericBaseline): boolean {
 /**
  * The counts that the deciding test is made on: the ten quantile bins of a numeric column, or its single values and what lies
  * between and beyond them where it has hardly any; the listed categories and, last, all the rest.
+ *
+ * @example
+ * testCounts(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3)), observeNumeric(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3)), { rows: 2, missing: 0, unusable: 0 }, Float64Array.of(0, 9))).current; // [1, 0, 0, 0, 0, 0, 0, 0, 0, 1]
  */
 export function testCounts(baseline: BaselineColumn, current: ObservedColumn): BinnedPair {
   if (isNumeric(baseline)) {
@@ -43,7 +51,12 @@ export function testCounts(baseline: BaselineColumn, current: ObservedColumn): B
   };
 }
 
-/** All categories of either side, for the statistics that are defined on them. */
+/**
+ * All categories of either side, for the statistics that are defined on them.
+ *
+ * @example
+ * allCategories(categoricalBaseline({ name: "c", role: "input", type: "categorical", rows: 3, missing: 0, unusable: 0 }, new Map([["a", 2], ["b", 1]])), new Map([["b", 1], ["new", 4]])); // { reference: [2, 1, 0], current: [0, 1, 4] }
+ */
 export function allCategories(
   baseline: CategoricalBaseline,
   counts: ReadonlyMap<string, number>,
@@ -62,7 +75,12 @@ export function allCategories(
   };
 }
 
-/** Counts below the baseline's smallest value, at it, per fine bin, and above its largest. */
+/**
+ * Counts below the baseline's smallest value, at it, per fine bin, and above its largest.
+ *
+ * @example
+ * cumulativeCounts(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3)), observeNumeric(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3)), { rows: 2, missing: 0, unusable: 0 }, Float64Array.of(0, 9))).current.at(-1); // 1
+ */
 export function cumulativeCounts(baseline: NumericBaseline, current: ObservedNumeric): BinnedPair {
   const inner = [...current.fine_counts];
   inner[0] = (inner[0] ?? 0) - current.below;

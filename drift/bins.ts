@@ -8,6 +8,8 @@ const FINE_BINS = 100;
  *
  * @param values - Sorted finite values, at least one.
  * @param coarse - The coarse edges; each is an edge of the result.
+ * @example
+ * fineEdges(Float64Array.of(0, 50, 100), [0, 50, 100]).length; // 101
  */
 export function fineEdges(values: Float64Array, coarse: readonly number[]): number[] {
   const edges = new Set(coarse);

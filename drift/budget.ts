@@ -29,7 +29,12 @@ export function alphaPerWindow(falseAlarms: string, windowMs: number | undefined
   return Math.min(0.5, (Number(perTime[1]) * windowMs) / durationMs(perTime[2] ?? ""));
 }
 
-/** The budget as it stands in a result. */
+/**
+ * The budget as it stands in a result.
+ *
+ * @example
+ * budgetOf("0.01", undefined).per_window; // 0.01
+ */
 export function budgetOf(falseAlarms: string, windowMs: number | undefined): Budget {
   return {
     false_alarms: falseAlarms,

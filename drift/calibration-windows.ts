@@ -27,6 +27,8 @@ export interface BlockSeries {
  * @param counts - Counts per block, all of one length.
  * @param windowBlocks - Length of the monitored window in blocks, at least 1.
  * @returns Windows with at least half the median window's rows; empty when there are fewer than two.
+ * @example
+ * calibrationWindows(Array.from({ length: 24 }, () => [5, 5]), 2).length; // 12
  */
 export function calibrationWindows(
   counts: readonly (readonly number[])[],

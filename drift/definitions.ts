@@ -5,7 +5,12 @@ export type Source = "rows" | "bins";
 
 const BINNED = "10 baseline-quantile bins (lo, hi], outside values in the end bins";
 
-/** One sentence per statistic: what the number in a result is. */
+/**
+ * One sentence per statistic: what the number in a result is.
+ *
+ * @example
+ * definition("tvd", "categorical", "rows").slice(0, 40); // half the sum of the differences of shares
+ */
 export function definition(name: StatisticName, kind: "numeric" | "categorical", source: Source): string {
   const on = kind === "numeric" ? BINNED : "all categories, an unseen one has baseline share 0";
   const by = source === "rows" ? "exact on the rows" : "on about 100 baseline-quantile bins";

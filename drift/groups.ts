@@ -25,7 +25,12 @@ export function poolingFor(reference: readonly number[], size: number): number[]
   return own.map((group) => (group === -1 ? groups : group));
 }
 
-/** Adds up counts by group. */
+/**
+ * Adds up counts by group.
+ *
+ * @example
+ * pool([1, 2, 3, 4], [0, 1, 1, 0]); // [5, 5]
+ */
 export function pool(counts: readonly number[], groups: readonly number[]): number[] {
   const sums: number[] = new Array(Math.max(-1, ...groups) + 1).fill(0);
   counts.forEach((count, i) => {

@@ -43,6 +43,8 @@ export interface NullDistribution extends Calibration {
  *
  * @param reference - Counts per bin in the baseline, k >= 2.
  * @param size - Rows of the window.
+ * @example
+ * independentNull([1_000, 1_000, 1_000], 500).mean; // 2, the mean of chi-square with 2 degrees of freedom
  */
 export function independentNull(reference: readonly number[], size: number): NullDistribution {
   const k = reference.length;
@@ -136,6 +138,9 @@ export function windowsNull(
  * The moment-matched chi-square is one. The other is what the baseline's own N windows support: within their range
  * `(1 + windows at least as far) / (1 + N)`; beyond it `1 / (1 + N)` times a chi-square tail with at most k - 1 degrees of
  * freedom. So nothing that the baseline itself has done is called rare, and two moments never promise more than was seen.
+ *
+ * @example
+ * pValueOf(5.991464547107979, independentNull([1_000, 1_000, 1_000], 500)); // 0.05
  */
 export function pValueOf(distance: number, nothing: NullDistribution): number {
   if (!(distance > 0)) return 1;
@@ -155,7 +160,12 @@ function supported(ratio: number, { ratios, tailFreedom }: NullDistribution): nu
   return (Number.isFinite(beyond) ? beyond : 0) / (1 + ratios.length);
 }
 
-/** The scaled distance whose p-value is alpha: what a window must pass to be evidence. */
+/**
+ * The scaled distance whose p-value is alpha: what a window must pass to be evidence.
+ *
+ * @example
+ * criticalDistance(0.05, independentNull([1_000, 1_000, 1_000], 500)); // 5.9915
+ */
 export function criticalDistance(alpha: number, nothing: NullDistribution): number {
   const freedom = nothing.degrees_of_freedom;
   const matched = chiSquareQuantile(alpha, freedom) / freedom;

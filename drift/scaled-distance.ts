@@ -31,12 +31,22 @@ export function scaledDistance(reference: readonly number[], current: readonly n
   return 8 * effectiveSize(n, m) * Math.max(0, divergence);
 }
 
-/** `n m / (n + m)`: the size of one sample as informative as the two together. */
+/**
+ * `n m / (n + m)`: the size of one sample as informative as the two together.
+ *
+ * @example
+ * effectiveSize(100, 300); // 75
+ */
 export function effectiveSize(n: number, m: number): number {
   return n + m === 0 ? 0 : (n * m) / (n + m);
 }
 
-/** Sum of counts. */
+/**
+ * Sum of counts.
+ *
+ * @example
+ * total([1, 2, 3]); // 6
+ */
 export function total(counts: readonly number[]): number {
   let sum = 0;
   for (const count of counts) sum += count;

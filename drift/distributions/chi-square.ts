@@ -34,7 +34,7 @@ export function chiSquareSurvival(x: number, df: number): number {
  * @param upper - In [0, 1]; 0 gives infinity, 1 gives 0.
  * @throws RangeError when `upper` is outside [0, 1], or as for `chiSquareSurvival`.
  * @example
- * chiSquareQuantile(0.05, 1); // 3.841458820694124
+ * chiSquareQuantile(0.05, 1); // 3.84145882069
  */
 export function chiSquareQuantile(upper: number, df: number): number {
   if (!(upper >= 0 && upper <= 1)) throw new RangeError(`chi-square: probability ${upper}, expected 0 to 1`);

@@ -44,6 +44,8 @@ const MOST_COUNTED = 10;
  * rejection, whose hat fits any binomial of ten expected successes or more.
  *
  * @see Hörmann (1993), The generation of binomial random variates, algorithm BTRS.
+ * @example
+ * binomialSample(seededRandom(1), 10, 1); // 10
  */
 export function binomialSample(random: () => number, n: number, p: number): number {
   if (p > 0.5) return n - binomialSample(random, n, 1 - p);
@@ -94,6 +96,8 @@ function countByWaiting(random: () => number, n: number, p: number): number {
  * Counts of n rows thrown into bins of the given shares, one conditional binomial after the other.
  *
  * @param shares - All >= 0, sum about 1.
+ * @example
+ * multinomialSample(seededRandom(1), 10, [0, 1]); // [0, 10]
  */
 export function multinomialSample(random: () => number, n: number, shares: readonly number[]): number[] {
   let rows = n;

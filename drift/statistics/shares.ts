@@ -2,6 +2,8 @@
  * Guards shared by the statistics on counts, and the counts as shares.
  *
  * @throws RangeError when the lengths differ, there is no bin, a count is negative or not finite, or a side is empty.
+ * @example
+ * bothShares("psi", [1, 1], [1, 3]).q; // [0.25, 0.75]
  */
 export function bothShares(
   name: string,
@@ -25,7 +27,12 @@ function shares(name: string, side: string, counts: readonly number[]): number[]
   return counts.map((count) => count / sum);
 }
 
-/** Shares with the empty ones raised to `floor`, so that logarithms stay finite; not scaled to 1 again. */
+/**
+ * Shares with the empty ones raised to `floor`, so that logarithms stay finite; not scaled to 1 again.
+ *
+ * @example
+ * floored([0, 1], 1e-4); // [0.0001, 1]
+ */
 export function floored(shareList: readonly number[], floor: number): number[] {
   if (!(floor > 0 && floor < 1)) throw new RangeError(`floor ${floor}: expected a share between 0 and 1`);
   return shareList.map((share) => Math.max(share, floor));

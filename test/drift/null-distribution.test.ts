@@ -94,6 +94,13 @@ describe("the null of the baseline's own windows", () => {
   });
 });
 
+it("within the range of the baseline's windows p is what they support, the window itself counted", () => {
+  const nothing = { ...independentNull(even, 400), ratios: [0.5, 1, 50] };
+  expect(pValueOf(50 * nothing.mean, nothing)).toBe(2 / 4);
+  expect(pValueOf(30 * nothing.mean, nothing)).toBe(2 / 4);
+  expect(pValueOf(51 * nothing.mean, nothing)).toBeLessThanOrEqual(1 / 4);
+});
+
 describe("p-values and critical distances", () => {
   const nulls = [
     independentNull(even, 400),

@@ -5,12 +5,29 @@ import { isList, isObject, type JsonObject, type JsonValue, writeJson } from "./
 import { setOwn } from "./own-property.ts";
 import type { Recording } from "./recording.ts";
 import { short, type TensorValue } from "./tensor.ts";
+import { textOrBytes } from "./tensor-binary.ts";
 
 /** A row's features or outputs while they are gathered. */
 export type Cells = Record<string, FeatureValue>;
 
-/** @throws ServiceError `invalid-input` when the row has a column of that name already; `too-large` by the recording. */
+/** As `featureName` has it: a longer one would be refused when the row is stored, and is repeated in every row. */
+const LONGEST_NAME = 256;
+
+/** Longest text that belongs to all rows of a request and is repeated in each. */
+const LONGEST_SHARED_TEXT = 256;
+
+/**
+ * Adds a column to a row.
+ *
+ * @throws ServiceError `invalid-input` when the row has a column of that name already or the name is too long;
+ *   `too-large` by the recording.
+ */
 export function putCell(cells: Cells, name: string, value: FeatureValue, recording: Recording): void {
+  if (name.length > LONGEST_NAME)
+    throw new ServiceError(
+      "invalid-input",
+      `a column name of ${name.length} characters, and ${LONGEST_NAME} are allowed`,
+    );
   if (Object.hasOwn(cells, name))
     throw new ServiceError("invalid-input", `two columns are called "${short(name)}"`);
   recording.spend(1);
@@ -28,6 +45,12 @@ export function scalarCell(value: TensorValue | null, recording: Recording): Fea
   if (typeof value === "string" && value.length > recording.limits.textLength)
     return bytesCell(new TextEncoder().encode(value), recording);
   return value;
+}
+
+/** A scalar that all rows of a request share: as `scalarCell`, a text of more than 256 characters as its digest. */
+export function sharedCell(value: TensorValue | null, recording: Recording): FeatureValue {
+  const textLength = Math.min(recording.limits.textLength, LONGEST_SHARED_TEXT);
+  return scalarCell(value, { ...recording, limits: { ...recording.limits, textLength } });
 }
 
 /**
@@ -74,14 +97,6 @@ export function base64Bytes(value: JsonObject): Uint8Array | undefined {
   return Object.keys(value).length === 1 && typeof value.b64 === "string"
     ? bytesOfBase64(value.b64)
     : undefined;
-}
-
-function textOrBytes(bytes: Uint8Array): string | Uint8Array {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return bytes;
-  }
 }
 
 /** Values in a list or object at any depth, an empty one counted as one. */

@@ -1,7 +1,7 @@
 import { ServiceError } from "../schema/errors.ts";
 import { columnNames } from "./column-names.ts";
 import type { FeatureValue } from "./exchange.ts";
-import { type Cells, digestCell, putCell, scalarCell } from "./feature-value.ts";
+import { type Cells, digestCell, putCell, scalarCell, sharedCell } from "./feature-value.ts";
 import { checkRows, type Recording } from "./recording.ts";
 import { short, type Tensor, type TensorValue } from "./tensor.ts";
 import { writeBinary } from "./tensor-binary.ts";
@@ -61,8 +61,9 @@ export function outputRows(
 const MOST_NOTES = 10;
 
 function batchOf(tensors: readonly Tensor[]): number {
-  const lengths = new Set(tensors.flatMap(({ shape }) => shape.slice(0, 1)));
-  const several = [...lengths].filter((length) => length !== 1);
+  const first = tensors.map(({ shape, values }) => (values.length === 1 ? 1 : (shape[0] ?? 1)));
+  const some = tensors.some(({ shape, values }) => values.length !== 1 && shape[0] === 1);
+  const several = [...new Set(first)].filter((length) => length !== 1 || some);
   if (several.length > 1)
     throw new ServiceError(
       "invalid-input",
@@ -81,10 +82,15 @@ function putTensor(
   const shape = batched ? tensor.shape.slice(1) : tensor.shape;
   const width = batched && rows.length > 0 ? tensor.values.length / rows.length : tensor.values.length;
   if (width === 0) return;
+  if (!batched && rows.length > 1) {
+    const cell = sharedCell(tensor.values[0] as TensorValue, recording); // the only one, by batchOf
+    for (const cells of rows) putCell(cells, tensor.name, cell, recording);
+    return;
+  }
   const asColumns = width <= recording.limits.columnsPerTensor && (shape.length <= 1 || width === 1);
   const names = asColumns ? columnNames(tensor.name, width, signature) : [];
   rows.forEach((cells, row) => {
-    const from = batched ? row * width : 0;
+    const from = row * width;
     if (asColumns)
       names.forEach((name, at) => {
         putCell(cells, name, scalarCell(tensor.values[from + at] as TensorValue, recording), recording);
@@ -100,9 +106,9 @@ function wholeCell(
   recording: Recording,
 ): FeatureValue {
   const elements: TensorValue[] = Array.prototype.slice.call(values, part.from, part.from + part.width);
-  recording.spend(part.width);
   if (part.width > recording.limits.columnsPerTensor)
     return digestCell({ datatype, shape: part.shape }, writeBinary(datatype, elements), recording);
+  recording.spend(part.width);
   return nested(
     elements.map((element) => scalarCell(element, recording)),
     part.shape,

@@ -54,7 +54,8 @@ export type BaselineColumn = NumericBaseline | CategoricalBaseline;
  * Whether a column of the baseline holds numbers (or moments in time) rather than categories.
  *
  * @example
- * isNumeric(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3))); // true
+ * isNumeric(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 },
+ *   Float64Array.of(1, 2, 3))); // true
  */
 export function isNumeric(column: BaselineColumn): column is NumericBaseline {
   return column.type === "numeric" || column.type === "timestamp";
@@ -103,7 +104,8 @@ export function meanAndStd(values: Float64Array): {
  *
  * @param values - Its finite values, sorted ascending; may be empty.
  * @example
- * numericBaseline({ name: "age", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3)).mean; // 2
+ * numericBaseline({ name: "age", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 },
+ *   Float64Array.of(1, 2, 3)).mean; // 2
  */
 export function numericBaseline(
   about: Common & { readonly type: "numeric" | "timestamp" },
@@ -131,7 +133,8 @@ export function numericBaseline(
  *
  * @param counts - Rows per category; may be empty.
  * @example
- * categoricalBaseline({ name: "c", role: "input", type: "categorical", rows: 3, missing: 0, unusable: 0 }, new Map([["a", 2], ["b", 1]])).distinct; // 2
+ * categoricalBaseline({ name: "c", role: "input", type: "categorical", rows: 3, missing: 0, unusable: 0 },
+ *   new Map([["a", 2], ["b", 1]])).distinct; // 2
  */
 export function categoricalBaseline(
   about: Common & { readonly type: "categorical" | "boolean" },

@@ -18,7 +18,8 @@ export interface BinnedPair {
  * Whether the ten quantile bins see a numeric column: at least two are left once equal edges are one.
  *
  * @example
- * hasBins(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3))); // true
+ * hasBins(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 },
+ *   Float64Array.of(1, 2, 3))); // true
  */
 export function hasBins(baseline: NumericBaseline): boolean {
   return baseline.edges.length >= 3;
@@ -29,7 +30,11 @@ export function hasBins(baseline: NumericBaseline): boolean {
  * between and beyond them where it has hardly any; the listed categories and, last, all the rest.
  *
  * @example
- * testCounts(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3)), observeNumeric(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3)), { rows: 2, missing: 0, unusable: 0 }, Float64Array.of(0, 9))).current; // [1, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+ * testCounts(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 },
+ *   Float64Array.of(1, 2, 3)),
+ *   observeNumeric(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 },
+ *   Float64Array.of(1, 2, 3)),
+ *   { rows: 2, missing: 0, unusable: 0 }, Float64Array.of(0, 9))).current; // [1, 0, 0, 0, 0, 0, 0, 0, 0, 1]
  */
 export function testCounts(baseline: BaselineColumn, current: ObservedColumn): BinnedPair {
   if (isNumeric(baseline)) {
@@ -55,7 +60,8 @@ export function testCounts(baseline: BaselineColumn, current: ObservedColumn): B
  * All categories of either side, for the statistics that are defined on them.
  *
  * @example
- * allCategories(categoricalBaseline({ name: "c", role: "input", type: "categorical", rows: 3, missing: 0, unusable: 0 }, new Map([["a", 2], ["b", 1]])), new Map([["b", 1], ["new", 4]])); // { reference: [2, 1, 0], current: [0, 1, 4] }
+ * allCategories(categoricalBaseline({ name: "c", role: "input", type: "categorical", rows: 3, missing: 0, unusable: 0 },
+ *   new Map([["a", 2], ["b", 1]])), new Map([["b", 1], ["new", 4]])); // { reference: [2, 1, 0], current: [0, 1, 4] }
  */
 export function allCategories(
   baseline: CategoricalBaseline,
@@ -79,7 +85,11 @@ export function allCategories(
  * Counts below the baseline's smallest value, at it, per fine bin, and above its largest.
  *
  * @example
- * cumulativeCounts(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3)), observeNumeric(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3)), { rows: 2, missing: 0, unusable: 0 }, Float64Array.of(0, 9))).current.at(-1); // 1
+ * cumulativeCounts(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 },
+ *   Float64Array.of(1, 2, 3)),
+ *   observeNumeric(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 },
+ *   Float64Array.of(1, 2, 3)),
+ *   { rows: 2, missing: 0, unusable: 0 }, Float64Array.of(0, 9))).current.at(-1); // 1
  */
 export function cumulativeCounts(baseline: NumericBaseline, current: ObservedNumeric): BinnedPair {
   const inner = [...current.fine_counts];

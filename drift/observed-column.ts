@@ -39,7 +39,9 @@ export type ObservedColumn = ObservedNumeric | ObservedCategorical;
  * Counts a window's sorted values on the baseline's bins.
  *
  * @example
- * observeNumeric(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3)), { rows: 2, missing: 0, unusable: 0 }, Float64Array.of(2, 9)).above; // 1
+ * observeNumeric(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 },
+ *   Float64Array.of(1, 2, 3)),
+ *   { rows: 2, missing: 0, unusable: 0 }, Float64Array.of(2, 9)).above; // 1
  */
 export function observeNumeric(
   baseline: NumericBaseline,
@@ -75,7 +77,11 @@ function rowsBelow(values: Float64Array, limit: number): number {
  * commutative up to rounding (moments are merged by Chan, Golub and LeVeque 1979).
  *
  * @example
- * mergeObserved(nothingObserved(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3))), observeNumeric(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3)), { rows: 2, missing: 0, unusable: 0 }, Float64Array.of(1, 2))).mean; // 1.5
+ * mergeObserved(nothingObserved(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 },
+ *   Float64Array.of(1, 2, 3))),
+ *   observeNumeric(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 },
+ *   Float64Array.of(1, 2, 3)),
+ *   { rows: 2, missing: 0, unusable: 0 }, Float64Array.of(1, 2))).mean; // 1.5
  */
 export function mergeObserved(a: ObservedColumn, b: ObservedColumn): ObservedColumn {
   const common = { rows: a.rows + b.rows, missing: a.missing + b.missing, unusable: a.unusable + b.unusable };
@@ -129,7 +135,8 @@ function extreme(pick: (a: number, b: number) => number, a: number | null, b: nu
  * What a window without rows shows of a column.
  *
  * @example
- * nothingObserved(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 }, Float64Array.of(1, 2, 3))).rows; // 0
+ * nothingObserved(numericBaseline({ name: "n", role: "input", type: "numeric", rows: 3, missing: 0, unusable: 0 },
+ *   Float64Array.of(1, 2, 3))).rows; // 0
  */
 export function nothingObserved(baseline: NumericBaseline | CategoricalBaseline): ObservedColumn {
   const common = { rows: 0, missing: 0, unusable: 0 };

@@ -15,7 +15,7 @@ export async function post(
   const answer = await api.request(`/v1/models/m/${what}`, {
     method: "POST",
     headers,
-    body: sent as BodyInit,
+    body: sent as string,
   });
   return {
     status: answer.status,

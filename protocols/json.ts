@@ -43,18 +43,23 @@ export function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
+/** What `writeJson` takes: members that are undefined are left out, as `JSON.stringify` does. */
+type Writable = JsonValue | readonly Writable[] | { readonly [key: string]: Writable | undefined };
+
 /**
  * The JSON text of a value: a `bigint` as its digits; NaN and infinities, which JSON lacks, as texts.
  *
  * @example
  * writeJson({ id: 9007199254740993n, x: Number.NaN }); // '{"id":9007199254740993,"x":"NaN"}'
  */
-export function writeJson(value: JsonValue): string {
+export function writeJson(value: Writable): string {
   if (typeof value === "bigint") return value.toString();
   if (typeof value === "number") return Number.isFinite(value) ? numberText(value) : `"${value}"`;
   if (value === null || typeof value !== "object") return JSON.stringify(value);
-  if (isList(value)) return `[${value.map(writeJson).join(",")}]`;
-  const members = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}:${writeJson(item)}`);
+  if (Array.isArray(value)) return `[${value.map(writeJson).join(",")}]`;
+  const members = Object.entries(value).flatMap(([key, item]) =>
+    item === undefined ? [] : [`${JSON.stringify(key)}:${writeJson(item)}`],
+  );
   return `{${members.join(",")}}`;
 }
 

@@ -162,3 +162,31 @@ it("answers 503 with Retry-After while the journal cannot be written, and stores
   await collector.flush();
   expect(await database.all("select in_x, label from views.m")).toEqual([{ in_x: 1, label: 1 }]);
 });
+
+it("answers 503 with Retry-After while nothing can be moved into the tables, keeps it, and moves it later", async () => {
+  const told: string[] = [];
+  const { api, collector, database, dataDir } = await startCollector({
+    limits: { backlogBytes: 100 },
+    log: (message) => told.push(message),
+  });
+  const folder = join(dataDir, "loading");
+  rmSync(folder, { recursive: true });
+  writeFileSync(folder, "in the way");
+  expect((await post(api, "records", [{ id: "a", inputs: { x: 1 } }])).status).toBe(202);
+  await collector.tick();
+  expect(told).toEqual(["records could not be moved from the journal into the tables"]);
+  expect(await post(api, "records", [{ id: "b", inputs: { x: 2 } }])).toMatchObject({
+    status: 503,
+    retryAfter: "5",
+    answer: { detail: expect.stringContaining("records wait to be moved into the tables, and that fails: ") },
+  });
+  rmSync(folder);
+  mkdirSync(folder);
+  await collector.tick();
+  expect((await post(api, "records", [{ id: "b", inputs: { x: 2 } }])).status).toBe(202);
+  await collector.flush();
+  expect(await database.all("select record_id, in_x from views.m order by 1")).toEqual([
+    { record_id: "a", in_x: 1 },
+    { record_id: "b", in_x: 2 },
+  ]);
+});

@@ -9,7 +9,7 @@ import { Database } from "../../store/database.ts";
 import { routesOf } from "./routes-of.ts";
 
 /** Metrics that remember: `counts["leeway_records_total{churn,stored}"]`. */
-export function countingMetrics(): Metrics & { readonly counts: Record<string, number> } {
+function countingMetrics(): Metrics & { readonly counts: Record<string, number> } {
   const counts: Record<string, number> = {};
   return {
     counts,

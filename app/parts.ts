@@ -1,5 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Alerts } from "../alerts/alerts.ts";
 import { type Collector, openCollector } from "../collector/collector.ts";
 import { Outbox } from "../events/outbox.ts";
@@ -8,6 +9,7 @@ import { Database } from "../store/database.ts";
 import { EventStore } from "../store/events.ts";
 import { MonitorStore } from "../store/monitors.ts";
 import { ProfileStore } from "../store/profiles.ts";
+import { QueryRunner } from "../store/query.ts";
 import { RecordStore } from "../store/records.ts";
 import { ResultStore } from "../store/results.ts";
 import { isLoopback } from "./auth.ts";
@@ -17,6 +19,9 @@ import type { Log } from "./log.ts";
 import type { ServiceMetrics } from "./metrics.ts";
 import type { MonitorParts } from "./monitor.ts";
 
+/** Where the collector keeps files that the database reads and writes. */
+const COLLECTOR_FOLDERS = ["loading", "exports"] as const;
+
 /** What the service is made of. */
 export interface Parts extends MonitorParts {
   readonly collector: Collector;
@@ -25,6 +30,7 @@ export interface Parts extends MonitorParts {
   readonly retrain: Retrain;
   readonly events: EventStore;
   readonly metrics: ServiceMetrics;
+  readonly queries: QueryRunner;
   /** Folder for files under way; empty after a start. */
   readonly scratchDir: string;
   close(): Promise<void>;
@@ -48,7 +54,10 @@ export async function openParts({
 }): Promise<Parts> {
   const dataDir = config.data_dir;
   const scratchDir = join(dataDir, "scratch");
-  const database = await Database.open(join(dataDir, "leeway.duckdb"), { memoryLimit: config.memory_limit });
+  const database = await Database.open(join(dataDir, "leeway.duckdb"), {
+    memoryLimit: config.memory_limit,
+    folders: [scratchDir, ...COLLECTOR_FOLDERS.map((name) => join(dataDir, name))],
+  });
   try {
     await rm(scratchDir, { recursive: true, force: true });
     await mkdir(scratchDir, { recursive: true });
@@ -69,6 +78,7 @@ export async function openParts({
     const outbox = new Outbox({ database, now, random });
     const mayBePrivate = config.allow_private_targets ?? isLoopback(config.host);
     const privateAddresses = mayBePrivate ? "allow" : "refuse";
+    const queries = new QueryRunner({ database, folder: scratchDir, pause: (ms) => sleep(ms) });
     const told = { database, outbox, privateAddresses, metrics, now, publicUrl } as const;
     const email =
       config.smtp_url === undefined ? undefined : { smtpUrl: config.smtp_url, from: config.smtp_from };
@@ -79,6 +89,7 @@ export async function openParts({
       metrics,
       now,
       scratchDir,
+      queries,
       records: new RecordStore(database),
       baselines: new Baselines(database),
       monitors: new MonitorStore(database),
@@ -88,6 +99,7 @@ export async function openParts({
       alerts: new Alerts({ ...told, email }),
       retrain: new Retrain(told),
       close: async () => {
+        await queries.close();
         await outbox.close();
         await collector.close();
         await database.close();

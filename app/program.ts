@@ -6,6 +6,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { driftCommand } from "./commands/drift.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { keyCommand } from "./commands/key.ts";
+import { queryCommand } from "./commands/query.ts";
 import { labelsCommand, recordsCommand } from "./commands/records.ts";
 import { retrainCommand } from "./commands/retrain.ts";
 import { serveCommand } from "./commands/serve.ts";
@@ -36,6 +37,7 @@ Examples:
     baselineCommand(),
     recordsCommand(),
     labelsCommand(),
+    queryCommand(),
     sidecarCommand(),
     retrainCommand(),
     eventsCommand(),

@@ -7,6 +7,7 @@ import { addBaselineRoutes } from "./baseline-routes.ts";
 import type { Config } from "./config-schema.ts";
 import { addMonitorRoutes } from "./monitor-routes.ts";
 import type { Parts } from "./parts.ts";
+import { addQueryRoutes } from "./query-routes.ts";
 import { addServiceRoutes } from "./service-routes.ts";
 
 /** Every call of the service. */
@@ -34,6 +35,7 @@ export function addRoutes(
   addAlertRoutes(api, parts.alerts);
   addRetrainRoutes(api, parts.retrain);
   addEventRoutes(api, parts.events);
+  addQueryRoutes(api, parts.queries);
 
   addServiceRoutes(api, { metrics: parts.metrics, health, publicUrl });
 }

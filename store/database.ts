@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from "@duckdb/node-api";
 import { ServiceError } from "../schema/errors.ts";
+import { literal } from "./identifier.ts";
 import { migrations } from "./migrations.ts";
 
 /** Bound values; a name in the SQL is `$name`. */
@@ -37,7 +38,12 @@ export class Database {
    */
   static async open(
     path: string,
-    options: { readonly memoryLimit?: string; readonly threads?: number } = {},
+    options: {
+      readonly memoryLimit?: string;
+      readonly threads?: number;
+      /** Folders whose files SQL may read and write; when given, there are no others, and no extensions either. */
+      readonly folders?: readonly string[];
+    } = {},
   ): Promise<Database> {
     if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
     const instance = await openInstance(path, {
@@ -50,6 +56,10 @@ export class Database {
     try {
       for (const connection of [reader, writer]) await connection.run("set timezone = 'UTC'");
       await migrate(database, path);
+      if (options.folders) {
+        await writer.run(`set allowed_directories = [${options.folders.map(literal).join(", ")}]`);
+        await writer.run("set enable_external_access = false"); // cannot be taken back while the database is open
+      }
     } catch (error) {
       await database.close();
       throw error;

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
+import { resourceName } from "../../schema/names.ts";
 import { BatchBuilder } from "./batch.ts";
 import type { Call } from "./call.ts";
 import { Counters } from "./counters.ts";
@@ -18,6 +19,8 @@ import { Spool } from "./spool.ts";
  * while to decode, or a disk that stalls, delays other records and no call.
  */
 const BATCH_MS = 1_000;
+const LONGEST_ID = 512;
+const QUIET_MS = 60_000;
 
 if (!parentPort) throw new Error("this is a worker thread of the sidecar and no program");
 const port = parentPort;
@@ -33,6 +36,7 @@ const outbox = new Outbox({
   log,
   random: Math.random,
 });
+let quietUntilMs = 0;
 const batch = new BatchBuilder();
 const redact = redactor(options.redactions, options.redactKey);
 
@@ -61,20 +65,30 @@ function takeCall(call: Call): void {
   const decoded = decodeCall(call, options.bodyBytes * 4);
   if (decoded.outcome === "undecodable") {
     counters.add(`undecoded_requests_${decoded.why}`);
+    tellWhy(decoded.reason, call);
     return;
   }
-  const id = (call.idState === "open" ? decoded.id : undefined) ?? call.id;
+  const own = call.idState === "open" && (decoded.id?.length ?? 0) <= LONGEST_ID ? decoded.id : undefined;
+  const id = own || call.id;
   if (call.idState === "open" && call.status < 400 && !isSampled(id, options.sample)) {
     counters.add("sampled_out_decoded_requests");
     return;
   }
-  const version = options.version ?? decoded.version;
+  const version = options.version ?? resourceName.safeParse(decoded.version).data;
   for (const row of decoded.rows) {
     const text = recordText({ ...call, id }, row, { version, deployment: options.deployment, redact });
     counters.add("captured_records");
     const full = batch.add(text, call.timeMs);
     if (full) outbox.add(full);
   }
+}
+
+/** Says now and then why calls are not recorded: a format that is not known shows in every call. */
+function tellWhy(reason: string, { path }: Call): void {
+  const now = Date.now();
+  if (now < quietUntilMs) return;
+  quietUntilMs = now + QUIET_MS;
+  log("warn", "a call is not recorded", { path, reason });
 }
 
 function sendBatch(): void {

@@ -1,11 +1,21 @@
+import { createHash } from "node:crypto";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
-import type { DecodedExchange, Features } from "../../protocols/exchange.ts";
+import { decodeExchange } from "../../protocols/decode.ts";
+import type { DecodedExchange, DecodeOptions, Message } from "../../protocols/exchange.ts";
 import type { Call, Payload } from "./call.ts";
 
 /** What a call became: rows, or why not. */
 export type DecodedCall =
   | Pick<Extract<DecodedExchange, { outcome: "decoded" }>, "outcome" | "id" | "version" | "rows">
-  | { readonly outcome: "undecodable"; readonly why: "too_long" | "cut_off" | "format" };
+  | {
+      readonly outcome: "undecodable";
+      readonly why: "too_long" | "cut_off" | "format";
+      readonly reason: string;
+    };
+
+const OPTIONS: DecodeOptions = {
+  digest: (bytes) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`,
+};
 
 /**
  * Makes rows of a call. A call that failed is a row also when nothing of its payload is understood, so that failures
@@ -13,55 +23,50 @@ export type DecodedCall =
  */
 export function decodeCall(call: Call, mostBytes: number): DecodedCall {
   const failed = call.status >= 400;
-  const why = notWhole(call.request) ?? (failed ? undefined : notWhole(call.response));
-  if (why === undefined) {
-    const decoded = decode(call, mostBytes);
-    if (decoded) return decoded;
-  }
-  if (failed)
+  const decoded = notWhole(call.request, "request") ?? decode(call, mostBytes);
+  if (decoded.outcome === "undecodable" && failed) {
     return {
       outcome: "decoded",
       id: undefined,
       version: undefined,
       rows: [{ row: 0, inputs: {}, outputs: {} }],
     };
-  return { outcome: "undecodable", why: why ?? "format" };
+  }
+  return failed ? decoded : (notWhole(call.response, "answer") ?? decoded);
 }
 
-function notWhole({ state }: Payload): "too_long" | "cut_off" | undefined {
+function notWhole({ state }: Payload, what: string): DecodedCall | undefined {
   if (state === "whole") return undefined;
-  return state === "too-long" ? "too_long" : "cut_off";
+  return state === "too-long"
+    ? { outcome: "undecodable", why: "too_long", reason: `the ${what} is longer than --max-body` }
+    : { outcome: "undecodable", why: "cut_off", reason: `the ${what} ended early` };
 }
 
-/** Plain JSON, until the codecs of `protocols/` are there. */
-function decode(call: Call, mostBytes: number): DecodedCall | undefined {
-  const inputs = rowsOf(readJson(call.request, mostBytes));
-  if (!inputs) return undefined;
-  const outputs = call.status >= 400 ? [] : (rowsOf(readJson(call.response, mostBytes)) ?? []);
-  const rows = inputs.map((input, row) => ({ row, inputs: input, outputs: outputs[row] ?? {} }));
-  return { outcome: "decoded", id: undefined, version: undefined, rows };
-}
-
-function rowsOf(value: unknown): readonly Features[] | undefined {
-  const list = Array.isArray(value) ? value : [value];
-  return list.length > 0 &&
-    list.every((item) => item !== null && typeof item === "object" && !Array.isArray(item))
-    ? list
-    : undefined;
-}
-
-function readJson(payload: Payload, mostBytes: number): unknown {
+function decode({ path, status, request, response }: Call, mostBytes: number): DecodedCall {
   try {
-    return JSON.parse(Buffer.from(plainBody(payload, mostBytes)).toString());
-  } catch {
-    return undefined;
+    const answer = status >= 400 ? { headers: {}, body: new Uint8Array() } : messageOf(response, mostBytes);
+    const decoded = decodeExchange(
+      { method: "POST", path, request: messageOf(request, mostBytes), response: { ...answer, status } },
+      OPTIONS,
+    );
+    if (decoded.outcome === "decoded") return decoded;
+    return { outcome: "undecodable", why: "format", reason: decoded.reason };
+  } catch (error) {
+    return { outcome: "undecodable", why: "format", reason: (error as Error).message };
   }
 }
 
-/** The body with its `content-encoding` undone. @throws Error when it is unknown, damaged or becomes too long. */
-function plainBody({ body, encoding }: Payload, mostBytes: number): Uint8Array {
+/** A payload with its `content-encoding` undone. @throws Error when it is unknown, damaged or becomes too long. */
+function messageOf({ type, encoding, headerLength, body }: Payload, mostBytes: number): Message {
+  return {
+    headers: { "content-type": type, "inference-header-content-length": headerLength },
+    body: plainBody(body, encoding?.trim().toLowerCase() ?? "identity", mostBytes),
+  };
+}
+
+function plainBody(body: Uint8Array, encoding: string, mostBytes: number): Uint8Array {
   const options = { maxOutputLength: mostBytes };
-  switch (encoding?.trim().toLowerCase() ?? "identity") {
+  switch (encoding) {
     case "identity":
     case "":
       return body;

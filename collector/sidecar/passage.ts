@@ -19,6 +19,13 @@ export interface PassageContext {
   readonly onEnd: (status: number) => void;
 }
 
+/** The passage that a message belongs to: listeners are shared, since making a dozen for every call is what costs. */
+const PASSAGE = Symbol("passage");
+
+interface Carrier {
+  [PASSAGE]?: Passage;
+}
+
 /**
  * One call on its way through: request to the service, answer to the caller, byte by byte as they come, at the pace of
  * the slower side. What is recorded is looked at in passing.
@@ -38,46 +45,50 @@ export class Passage {
     this.#response = response;
     this.#context = context;
     this.#headers = headersForService(request);
+    (request as Carrier)[PASSAGE] = this;
+    (response as Carrier)[PASSAGE] = this;
     response.sendDate = false;
-    response.on("close", this.#onCallerClose);
+    response.on("close", onCallerClose);
     this.#outgoing = this.#ask("any");
-    request.on("data", this.#onRequestData);
-    request.on("end", this.#onRequestEnd);
+    request.on("data", onRequestData);
+    request.on("end", onRequestEnd);
   }
 
   #ask(connection: "any" | "new"): ClientRequest {
     const { method, url = "/" } = this.#request;
     const outgoing = this.#context.upstream.request({ method, url, headers: this.#headers, connection });
-    outgoing.on("response", this.#onAnswer);
-    outgoing.on("error", this.#onServiceError);
-    outgoing.on("drain", this.#onServiceDrain);
-    if (this.#request.headers.expect !== undefined) outgoing.on("continue", this.#onContinue);
+    (outgoing as Carrier)[PASSAGE] = this;
+    outgoing.on("response", onAnswer);
+    outgoing.on("error", onServiceError);
+    outgoing.on("drain", onServiceDrain);
+    if (this.#request.headers.expect !== undefined) outgoing.on("continue", onContinue);
     return outgoing;
   }
 
-  readonly #onRequestData = (chunk: Buffer) => {
+  requestData(chunk: Buffer): void {
     this.#context.recording?.request.add(chunk);
     if (!this.#outgoing.destroyed && !this.#outgoing.write(chunk)) this.#request.pause();
-  };
+  }
 
-  readonly #onServiceDrain = () => {
+  serviceDrained(): void {
     this.#request.resume();
-  };
+  }
 
-  readonly #onRequestEnd = () => {
+  requestEnded(): void {
     if (this.#outgoing.destroyed) return;
     const trailers = this.#request.rawTrailers;
     if (trailers.length > 0) this.#outgoing.addTrailers(pairs(trailers));
     this.#outgoing.end();
-  };
+  }
 
-  readonly #onContinue = () => {
+  goAhead(): void {
     this.#continued = "yes";
     this.#response.writeContinue();
-  };
+  }
 
-  readonly #onAnswer = (answer: IncomingMessage) => {
+  answered(answer: IncomingMessage): void {
     this.#answer = answer;
+    (answer as Carrier)[PASSAGE] = this;
     this.#state = "answering";
     const status = answer.statusCode as number; // an answer has one
     const headers = endToEnd(answer.rawHeaders, answer.headers.connection);
@@ -89,11 +100,11 @@ export class Passage {
     if (this.#request.headers.expect !== undefined && this.#continued === "no")
       headers.push("Connection", "close");
     if (!this.#writeHead(status, answer.statusMessage, headers)) return;
-    answer.on("data", this.#onAnswerData);
-    answer.on("end", this.#onAnswerEnd);
-    answer.on("error", this.#onServiceError);
-    this.#response.on("drain", () => answer.resume());
-  };
+    answer.on("data", onAnswerData);
+    answer.on("end", onAnswerEnd);
+    answer.on("error", onServiceError);
+    this.#response.on("drain", onCallerDrain);
+  }
 
   #writeHead(status: number, message: string | undefined, headers: string[]): boolean {
     if (this.#context.state() === "closing") this.#response.shouldKeepAlive = false;
@@ -101,37 +112,42 @@ export class Passage {
       this.#response.writeHead(status, message, headers);
       return true;
     } catch (error) {
-      this.#outgoing.destroy();
       this.#fail(`its answer cannot be passed on: ${(error as Error).message}`);
+      this.#outgoing.destroy();
       return false;
     }
   }
 
-  readonly #onAnswerData = (chunk: Buffer) => {
+  answerData(chunk: Buffer): void {
     this.#context.recording?.response.add(chunk);
     if (!this.#response.write(chunk)) this.#answer?.pause();
-  };
+  }
 
-  readonly #onAnswerEnd = () => {
+  callerDrained(): void {
+    this.#answer?.resume();
+  }
+
+  answerEnded(): void {
     const answer = this.#answer as IncomingMessage; // it is the one that ended
-    if (!answer.complete) return; // an error follows
+    if (!answer.complete || this.#state === "ended") return; // an error follows, or came before
     if (answer.rawTrailers.length > 0) this.#response.addTrailers(pairs(answer.rawTrailers));
     this.#response.end();
     this.#end(answer.statusCode as number);
-  };
+  }
 
-  readonly #onServiceError = (error: NodeJS.ErrnoException) => {
+  serviceFailed(error: NodeJS.ErrnoException): void {
     if (this.#state === "ended") return;
     if (this.#state === "answering") {
       if (this.#answer?.complete) return; // the service stopped listening to the rest of the request, and that is all
       this.#context.recording?.response.giveUp("cut-off");
       this.#end(502);
       this.#response.destroy(); // the caller sees the answer end early, as it did
-      return;
+    } else if (this.#mayAskAgain(error)) {
+      this.#askAgain();
+    } else {
+      this.#fail(error.code ?? error.message);
     }
-    if (this.#mayAskAgain(error)) return this.#askAgain();
-    this.#fail(error.code ?? error.message);
-  };
+  }
 
   /** A kept connection that the service had closed says nothing about this call, if all that was sent is still there to be sent again. */
   #mayAskAgain(error: NodeJS.ErrnoException): boolean {
@@ -145,7 +161,7 @@ export class Passage {
     this.#context.onRetry();
     this.#outgoing = this.#ask("new");
     for (const chunk of this.#context.recording?.request.chunks ?? []) this.#outgoing.write(chunk);
-    if (this.#request.readableEnded) this.#onRequestEnd();
+    if (this.#request.readableEnded) this.requestEnded();
     else this.#request.resume();
   }
 
@@ -175,18 +191,49 @@ export class Passage {
     this.#request.resume();
   }
 
-  readonly #onCallerClose = () => {
+  callerClosed(): void {
     if (this.#state === "ended") return;
     this.#context.recording?.response.giveUp("cut-off");
     this.#end(CALLER_WENT);
     this.#outgoing.destroy();
-  };
+  }
 
   #end(status: number): void {
     this.#state = "ended";
     this.#context.recording?.end(status, this.#answer?.headers ?? {});
     this.#context.onEnd(status);
   }
+}
+
+function onRequestData(this: Carrier, chunk: Buffer): void {
+  this[PASSAGE]?.requestData(chunk);
+}
+function onRequestEnd(this: Carrier): void {
+  this[PASSAGE]?.requestEnded();
+}
+function onServiceDrain(this: Carrier): void {
+  this[PASSAGE]?.serviceDrained();
+}
+function onContinue(this: Carrier): void {
+  this[PASSAGE]?.goAhead();
+}
+function onAnswer(this: Carrier, answer: IncomingMessage): void {
+  this[PASSAGE]?.answered(answer);
+}
+function onServiceError(this: Carrier, error: NodeJS.ErrnoException): void {
+  this[PASSAGE]?.serviceFailed(error);
+}
+function onAnswerData(this: Carrier, chunk: Buffer): void {
+  this[PASSAGE]?.answerData(chunk);
+}
+function onAnswerEnd(this: Carrier): void {
+  this[PASSAGE]?.answerEnded();
+}
+function onCallerDrain(this: Carrier): void {
+  this[PASSAGE]?.callerDrained();
+}
+function onCallerClose(this: Carrier): void {
+  this[PASSAGE]?.callerClosed();
 }
 
 function headersForService(request: IncomingMessage): string[] {

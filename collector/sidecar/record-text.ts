@@ -1,4 +1,5 @@
-import type { DecodedRow } from "../../protocols/exchange.ts";
+import type { DecodedRow, Features } from "../../protocols/exchange.ts";
+import { writeJson } from "../../protocols/json.ts";
 import type { Call } from "./call.ts";
 import type { redactor } from "./redact.ts";
 
@@ -14,7 +15,7 @@ export function recordText(
   row: DecodedRow,
   { version, deployment, redact }: RecordOptions,
 ): string {
-  return JSON.stringify({
+  const record = {
     id: call.id,
     row: row.row,
     time: new Date(call.timeMs).toISOString(),
@@ -24,5 +25,18 @@ export function recordText(
     outputs: redact(row.outputs),
     status: call.status,
     latency_ms: call.latencyMs,
-  });
+  };
+  return holdsBigInt(record.inputs) || holdsBigInt(record.outputs)
+    ? writeJson(record)
+    : JSON.stringify(record);
+}
+
+/** Whether a value is a whole number beyond 2^53, which `JSON.stringify` does not take. */
+function holdsBigInt(values: Features): boolean {
+  for (const name in values) {
+    const value = values[name];
+    if (typeof value === "bigint") return true;
+    if (typeof value === "object" && value !== null && holdsBigInt(value as Features)) return true;
+  }
+  return false;
 }

@@ -1,5 +1,5 @@
+import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import { uuidv7 } from "uuidv7";
 import { BodyTee } from "./body-tee.ts";
 import { Budget } from "./budget.ts";
 import type { Call } from "./call.ts";
@@ -76,7 +76,7 @@ export class Recording {
     this.request = new BodyTee(options.bodyBytes, budget);
     this.response = new BodyTee(options.bodyBytes, budget);
     const brought = broughtId(head.headers, options.idHeaders);
-    this.#id = brought ?? uuidv7();
+    this.#id = brought ?? randomUUID();
     this.#idState = brought === undefined && V2_INFER.test(head.url) ? "open" : "settled";
   }
 

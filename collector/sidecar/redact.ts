@@ -1,4 +1,6 @@
 import { createHmac } from "node:crypto";
+import type { Features, FeatureValue } from "../../protocols/exchange.ts";
+import { writeJson } from "../../protocols/json.ts";
 
 /** What is done to the values of one feature or output before they leave the machine. */
 export type Redaction =
@@ -20,8 +22,6 @@ export function parseRedaction(text: string): Redaction {
   throw new RangeError(`"${way}" is no way to redact ${name}: expected drop, hash or truncate:LENGTH`);
 }
 
-type Values = Readonly<Record<string, unknown>>;
-
 /**
  * Makes the function that redacts one record's inputs or outputs.
  *
@@ -35,16 +35,16 @@ type Values = Readonly<Record<string, unknown>>;
 export function redactor(
   redactions: readonly Redaction[],
   key: string | undefined,
-): (values: Values) => Values {
+): (values: Features) => Features {
   if (redactions.length === 0) return (values) => values;
   const hashed = redactions.find(({ how }) => how === "hash");
   if (hashed && !key) throw new RangeError(`${hashed.name} is to be hashed, and there is no key for it`);
   return (values) => {
-    const redacted: Record<string, unknown> = { ...values };
+    const redacted: Record<string, FeatureValue> = { ...values };
     for (const redaction of redactions) {
       if (!Object.hasOwn(redacted, redaction.name)) continue;
       const value = redacted[redaction.name];
-      if (redaction.how === "hash" && value !== null) {
+      if (redaction.how === "hash" && value !== null && value !== undefined) {
         redacted[redaction.name] = hmac(value, key ?? "");
       } else if (redaction.how === "truncate" && typeof value === "string") {
         redacted[redaction.name] = [...value].slice(0, redaction.length).join("");
@@ -56,7 +56,7 @@ export function redactor(
   };
 }
 
-function hmac(value: unknown, key: string): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+function hmac(value: FeatureValue, key: string): string {
+  const text = typeof value === "string" ? value : writeJson(value);
   return createHmac("sha256", key).update(text).digest("hex").slice(0, 32);
 }

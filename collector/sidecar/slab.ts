@@ -8,7 +8,9 @@ import type { Call, Payload } from "./call.ts";
  * Layout of a call: u32 lengths of head, request and response (little-endian), then the three.
  */
 const LENGTHS_BYTES = 12;
-export const SLAB_BYTES = 256 * 1024;
+/** Of a text in UTF-8, per UTF-16 unit. */
+const MOST_BYTES_PER_UNIT = 3;
+const SLAB_BYTES = 256 * 1024;
 
 /** What is written of a payload: its bytes come apart. */
 export interface PayloadHead extends Omit<Payload, "body"> {
@@ -44,17 +46,21 @@ export class SlabWriter {
   }
 
   add(call: CallHead, heldBytes: number): void {
-    const head = Buffer.from(headText(call));
-    const bytes = LENGTHS_BYTES + head.length + call.request.bytes + call.response.bytes;
-    if (this.#slab && this.#bytes + bytes > this.#slab.length) this.flush();
-    this.#slab ??= this.#take(bytes);
+    const { request, response } = call;
+    const head = headText(call);
+    const most = LENGTHS_BYTES + head.length * MOST_BYTES_PER_UNIT + request.bytes + response.bytes;
+    if (this.#slab && this.#bytes + most > this.#slab.length) this.flush();
+    this.#slab ??= this.#take(most);
     const slab = this.#slab;
-    let at = slab.writeUInt32LE(head.length, this.#bytes);
-    at = slab.writeUInt32LE(call.request.bytes, at);
-    at = slab.writeUInt32LE(call.response.bytes, at);
-    at += head.copy(slab, at);
-    for (const chunk of call.request.chunks) at += chunk.copy(slab, at);
-    for (const chunk of call.response.chunks) at += chunk.copy(slab, at);
+    const start = this.#bytes;
+    let at = start + LENGTHS_BYTES;
+    const headBytes = slab.write(head, at);
+    at += headBytes;
+    for (const chunk of request.chunks) at += chunk.copy(slab, at);
+    for (const chunk of response.chunks) at += chunk.copy(slab, at);
+    slab.writeUInt32LE(headBytes, start);
+    slab.writeUInt32LE(request.bytes, start + 4);
+    slab.writeUInt32LE(response.bytes, start + 8);
     this.#bytes = at;
     this.#heldBytes += heldBytes;
     this.#calls += 1;

@@ -6,10 +6,3 @@ export function bytesOfBase64(text: string): Uint8Array | undefined {
     return undefined;
   }
 }
-
-/** Base64 with padding. */
-export function base64OfBytes(bytes: Uint8Array): string {
-  let binary = "";
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  return btoa(binary);
-}

@@ -108,7 +108,7 @@ function countLeaves(value: JsonValue): number {
 }
 
 /** Lengths per dimension of a regular nested list; undefined when rows differ in length or depth. */
-export function shapeOf(value: JsonValue): readonly number[] | undefined {
+function shapeOf(value: JsonValue): readonly number[] | undefined {
   if (!isList(value)) return [];
   const [first, ...rest] = value.map(shapeOf);
   if (value.length === 0) return [0];

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
@@ -5,6 +6,7 @@ import { HTTPException } from "hono/http-exception";
 import { ServiceError } from "../schema/errors.ts";
 import type { Log } from "./log.ts";
 import { problemResponse, STATUS_OF } from "./problem.ts";
+import { swallowBody } from "./swallow-body.ts";
 
 /** Longest body of calls that carry settings. Routes that take in data bound their own. */
 const SETTINGS_BYTES = 1024 * 1024;
@@ -81,15 +83,17 @@ function boundSettings(): MiddlewareHandler {
   };
 }
 
-function answerError(
+async function answerError(
   error: Error,
   c: Context,
   { log, api }: { readonly log: Log; readonly api: OpenAPIHono },
-): Response {
+): Promise<Response> {
   const requestId = requestIdOf(c);
   if (error instanceof ServiceError) {
     const status = STATUS_OF[error.code];
     if (status >= 500) log.warn({ err: error, request_id: requestId }, error.message);
+    const { incoming } = c.env as { readonly incoming?: IncomingMessage };
+    const read = status === 413 && incoming ? await swallowBody(incoming) : "all";
     return problemResponse({
       status,
       code: error.code,
@@ -101,7 +105,7 @@ function answerError(
           ? {}
           : { "retry-after": String(Math.ceil(error.retryAfterSeconds)) }),
         // The rest of the body is not read, so the connection takes no further call: the client has to know.
-        ...(status === 413 ? { connection: "close" } : {}),
+        ...(read === "a part" ? { connection: "close" } : {}),
         ...(status === 401 ? { "www-authenticate": 'Bearer realm="leeway"' } : {}),
       },
     });

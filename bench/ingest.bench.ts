@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import autocannon from "autocannon";
 import { Database } from "../store/database.ts";
 import { literal } from "../store/identifier.ts";
 import { post, postAll, startServer } from "./ingest-client.ts";
-import { type RecordKind, record } from "./ingest-records.ts";
+import { batch, type RecordKind, record } from "./ingest-records.ts";
 import { median } from "./median.ts";
 
 /**
@@ -13,7 +13,7 @@ import { median } from "./median.ts";
  * DuckDB's own `insert … select from read_json` of the same rows into a typed table. Single records: 32 connections,
  * against a bare Hono route that parses the same body and stores nothing. Repeats are interleaved, medians printed.
  */
-const ROWS = 300_000;
+const ROWS = Number(process.env.ROWS ?? 1_000_000);
 const BATCH_ROWS = 1_000;
 const REPEATS = 3;
 const SECONDS = 5;
@@ -60,12 +60,12 @@ async function ingestSeconds(bodies: readonly Uint8Array[]): Promise<number> {
 }
 
 async function batches(kind: RecordKind) {
-  const lines = Array.from({ length: ROWS }, (_, i) => `${record(kind, i)}\n`);
-  const file = join(folder, "rows.ndjson");
-  writeFileSync(file, lines.join(""));
   const bodies = Array.from({ length: ROWS / BATCH_ROWS }, (_, b) =>
-    Buffer.from(lines.slice(b * BATCH_ROWS, (b + 1) * BATCH_ROWS).join("")),
+    batch(kind, b * BATCH_ROWS, (b + 1) * BATCH_ROWS),
   );
+  const file = join(folder, "rows.ndjson");
+  writeFileSync(file, "");
+  for (const body of bodies) appendFileSync(file, body);
   const own: number[] = [];
   const ours: number[] = [];
   for (let repeat = 0; repeat < REPEATS; repeat++) {

@@ -3,8 +3,13 @@ import type { FrameLoader } from "../store/frame-loader.ts";
 import type { Journal } from "../store/journal.ts";
 import type { DurableFrame } from "./group-commit.ts";
 
-/** A load begins by itself when so much is waiting: fewer, larger loads are cheaper. */
-const LOAD_BYTES = 24 * 1024 * 1024;
+/**
+ * A load begins by itself when so many rows wait, a little more than a row group of DuckDB (122,880): whole ones are
+ * written straight into the file, smaller loads go through its write-ahead log first and cost twice as much.
+ */
+const LOAD_ROWS = 128 * 1024;
+/** Or so many bytes, for the sake of memory. */
+const LOAD_BYTES = 40 * 1024 * 1024;
 
 /** What is durable in the journal and not yet in the tables. It is bounded: requests wait for room. */
 export class Backlog {
@@ -16,6 +21,10 @@ export class Backlog {
   #waiting: (() => void)[] = [];
   #loading: Promise<void> | undefined;
   #failure: unknown;
+  #sinceTick: "loaded" | "idle" = "idle";
+  #rows = 0;
+  /** Frames that have left it. */
+  #loaded = 0;
   bytes = 0;
 
   constructor(options: {
@@ -32,8 +41,11 @@ export class Backlog {
 
   add(frames: readonly DurableFrame[]): void {
     this.#frames.push(...frames);
-    for (const { bytes } of frames) this.bytes += bytes;
-    if (this.bytes >= LOAD_BYTES && !this.#failure) void this.#load("large").catch(() => undefined);
+    for (const { frame, bytes } of frames) {
+      this.bytes += bytes;
+      this.#rows += frame.rows;
+    }
+    if (this.#enough() && !this.#failure) void this.#load("large").catch(() => undefined);
   }
 
   /**
@@ -53,6 +65,14 @@ export class Backlog {
     }
   }
 
+  /** Loads what waits, unless so much comes in that loads have begun by themselves since the last tick. */
+  async tick(): Promise<void> {
+    const { bytes } = this;
+    const before = this.#sinceTick;
+    this.#sinceTick = "idle";
+    if (bytes > 0 && before === "idle" && !this.#loading) await this.load();
+  }
+
   /** Loads everything that is durable now. @throws whatever stands in its way. */
   async load(): Promise<void> {
     await this.#loading?.catch(() => undefined);
@@ -68,10 +88,13 @@ export class Backlog {
 
   async #loadParts(which: "all" | "large"): Promise<void> {
     try {
-      while (this.bytes >= (which === "all" ? 1 : LOAD_BYTES)) await this.#loadPart();
+      // Not what comes in meanwhile, or a steady trickle would be loaded a few rows at a time without an end.
+      const end = this.#loaded + this.#frames.length;
+      while (which === "all" ? this.#loaded < end : this.#enough()) await this.#loadPart();
       this.#failure = undefined;
     } catch (error) {
       this.#failure = error;
+      this.#sinceTick = "idle"; // the next tick tries again
       this.#log("records could not be moved from the journal into the tables", {
         error: reasonOf(error),
         backlog_bytes: this.bytes,
@@ -83,11 +106,14 @@ export class Backlog {
   }
 
   async #loadPart(): Promise<void> {
+    this.#sinceTick = "loaded";
     let count = 0;
     let bytes = 0;
+    let rows = 0;
     for (const frame of this.#frames) {
-      if (bytes >= LOAD_BYTES) break;
+      if (bytes >= LOAD_BYTES || rows >= LOAD_ROWS) break;
       bytes += frame.bytes;
+      rows += frame.frame.rows;
       count++;
     }
     const part = this.#frames.slice(0, count);
@@ -98,9 +124,15 @@ export class Backlog {
       last.position,
     );
     this.#frames = this.#frames.slice(count);
+    this.#loaded += count;
     this.bytes -= bytes;
+    this.#rows -= rows;
     this.#wake();
     await this.#journal.removeBefore(last.position.segment);
+  }
+
+  #enough(): boolean {
+    return this.bytes >= LOAD_BYTES || this.#rows >= LOAD_ROWS;
   }
 
   #wake(): void {

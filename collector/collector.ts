@@ -15,7 +15,7 @@ import { GroupCommit } from "./group-commit.ts";
 import { type CollectorLimits, defaultLimits } from "./limits.ts";
 import { ModelRows } from "./model-rows.ts";
 import type { RecordIssue } from "./record-issues.ts";
-import { recordSlices } from "./record-slices.ts";
+import { type RecordSlices, recordSlices } from "./record-slices.ts";
 import { recoverJournal, settleSeed } from "./recover-journal.ts";
 import type { BatchFormat } from "./request-body.ts";
 import { type Reservation, Reservations } from "./reservations.ts";
@@ -162,7 +162,7 @@ export class Collector {
     metrics.set("leeway_ingest_queue_records", {}, this.#groups.gathering);
     metrics.set("leeway_ingest_queue_bytes", {}, this.#reservations.taken);
     metrics.set("leeway_ingest_backlog_bytes", {}, backlog.bytes);
-    await backlog.load().catch(() => undefined); // told in the log, and tried again at the next tick
+    await backlog.tick().catch(() => undefined); // told in the log, and tried again at the next tick
   }
 
   /** Everything acknowledged so far is in the tables when it returns. */
@@ -239,7 +239,7 @@ export class Collector {
   #takeOne(
     rows: Rows,
     kind: "bounds" | "value" | "not-utf8",
-    slices: { readonly from: number; readonly to: number; readonly value: unknown },
+    slices: RecordSlices,
     context: RequestContext,
     index: number,
     bytes: Uint8Array,
@@ -254,9 +254,9 @@ export class Collector {
         Buffer.from(bytes.buffer, bytes.byteOffset + slices.from, slices.to - slices.from).toString(),
       );
     } catch (error) {
-      return [
-        { path: "", message: `is not JSON: ${error instanceof Error ? error.message : String(error)}` },
-      ];
+      const message = `is not JSON: ${error instanceof Error ? error.message : String(error)}`;
+      if (slices.body === "unread") throw new ServiceError("invalid-input", `the body ${message}`);
+      return [{ path: "", message }];
     }
     return rows.parse(value, context, index);
   }

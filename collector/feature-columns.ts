@@ -13,6 +13,9 @@ export class Feature implements Key<Feature> {
   stamp = -1;
   next: Feature | undefined;
   type: StoredType | undefined;
+  #described:
+    | { readonly direction: "in" | "out"; readonly name: string; readonly type: StoredType }
+    | undefined;
   /** Exactly one of these once there is a type; JSON is text. */
   numbers: NumberColumn | undefined;
   texts: TextColumn | undefined;
@@ -50,7 +53,8 @@ export class Feature implements Key<Feature> {
     const values = this.numbers ?? this.texts ?? this.booleans;
     if (!values || values.count === 0 || !this.type) return undefined;
     const { direction, name, type } = this;
-    return values.finish(this.column, rows, { direction, name, type });
+    if (this.#described?.type !== type) this.#described = { direction, name, type };
+    return values.finish(this.column, rows, this.#described);
   }
 
   reset(): void {

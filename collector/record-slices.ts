@@ -10,6 +10,8 @@ const LINE_FEED = 0x0a;
  * `JsonCursor` leaves to `JSON.parse`.
  */
 export interface RecordSlices {
+  /** Whether what lies at the bounds is a body of JSON in itself, and nobody has looked at it yet. */
+  readonly body: "unread" | "read";
   /** Moves to the next record and sets `from` and `to`, or `value`. */
   next(): "bounds" | "value" | "not-utf8" | "end";
   readonly from: number;
@@ -22,12 +24,40 @@ export function recordSlices(body: Uint8Array, format: BatchFormat): RecordSlice
   const bytes = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0; // a byte order mark
   if (format === "ndjson") return new Lines(body, bytes);
   if (!isUtf8(body)) throw new ServiceError("invalid-input", "the body is not UTF-8");
+  if (firstByte(body, bytes) === OPEN_BRACE) return new Lone(bytes, body.length);
   const bounds = elementBounds(body, bytes);
   return bounds ? new Elements(bounds) : new Values(parseList(body, bytes));
 }
 
+/** The one object that a body is, if it is one. */
+class Lone implements RecordSlices {
+  readonly body = "unread";
+  readonly from: number;
+  readonly to: number;
+  readonly value = undefined;
+  #next: "bounds" | "end" = "bounds";
+
+  constructor(from: number, to: number) {
+    this.from = from;
+    this.to = to;
+  }
+
+  next(): "bounds" | "end" {
+    const next = this.#next;
+    this.#next = "end";
+    return next;
+  }
+}
+
+function firstByte(bytes: Uint8Array, start: number): number {
+  const cursor = new JsonCursor();
+  cursor.open(bytes, start, bytes.length);
+  return cursor.peek();
+}
+
 /** Lines that are not blank. */
 class Lines implements RecordSlices {
+  readonly body = "read";
   readonly #bytes: Buffer;
   readonly #allUtf8: boolean;
   #at: number;
@@ -62,6 +92,7 @@ function isSpace(byte: number): boolean {
 
 /** Elements of a list, known to be JSON. */
 class Elements implements RecordSlices {
+  readonly body = "read";
   readonly #bounds: readonly number[];
   #next = 0;
   from = 0;
@@ -81,6 +112,7 @@ class Elements implements RecordSlices {
 }
 
 class Values implements RecordSlices {
+  readonly body = "read";
   readonly #values: readonly unknown[];
   #next = 0;
   readonly from = 0;
@@ -98,18 +130,12 @@ class Values implements RecordSlices {
   }
 }
 
-/** From and to of each element of a list, or of the one object; undefined when the cursor refuses the text. */
+/** From and to of each element of a list; undefined when the cursor refuses the text. */
 function elementBounds(bytes: Uint8Array, start: number): number[] | undefined {
   const cursor = new JsonCursor();
   cursor.open(bytes, start, bytes.length);
   const bounds: number[] = [];
-  const first = cursor.peek();
-  if (first === OPEN_BRACE) {
-    if (!cursor.skip()) return undefined;
-    bounds.push(cursor.from, cursor.to);
-    return cursor.peek() === -1 ? bounds : undefined;
-  }
-  if (first !== OPEN_BRACKET) return undefined;
+  if (cursor.peek() !== OPEN_BRACKET) return undefined;
   cursor.at++;
   if (!cursor.take(CLOSE_BRACKET)) {
     for (;;) {

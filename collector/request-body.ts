@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { createGunzip, createInflate, type Gunzip, type Inflate } from "node:zlib";
 import { ServiceError } from "../schema/errors.ts";
 import type { CollectorLimits } from "./limits.ts";
@@ -37,25 +38,29 @@ export function batchFormat(contentType: string | undefined): BatchFormat {
   return format;
 }
 
+/** A request, and what it came in by where it came over a connection: read from there, a body is copied less. */
+export interface BodySource {
+  readonly request: Request;
+  readonly incoming?: IncomingMessage | undefined;
+}
+
 /**
  * The body of a request, decompressed.
  * @throws ServiceError `too-large` beyond the limits, `unsupported-media-type` for an unknown content-encoding,
  *   `invalid-input` for a damaged compressed body, `queue-full` when there is no room for it.
  */
 export async function readBody(
-  request: Request,
+  { request, incoming }: BodySource,
   limits: Pick<CollectorLimits, "bodyBytes" | "inflateRatio">,
   room: Pick<Reservation, "grow">,
 ): Promise<Uint8Array> {
   const decoder = decoderFor(request.headers.get("content-encoding"));
-  const length = request.headers.get("content-length");
-  if (length === null) {
-    const sent = await collect(request.body, limits.bodyBytes, room);
-    return decoder ? inflate(sent, decoder, limits, room) : sent;
-  }
-  if (Number(length) > limits.bodyBytes) throw tooLarge(limits.bodyBytes);
-  room.grow(Number(length));
-  const sent = new Uint8Array(await request.arrayBuffer()); // no longer than its content-length: the HTTP parser sees to it
+  const header = request.headers.get("content-length");
+  const length = header === null ? undefined : Number(header);
+  if (length !== undefined && length > limits.bodyBytes) throw tooLarge(limits.bodyBytes);
+  const sent = await (incoming
+    ? receive(incoming, length, limits.bodyBytes, room)
+    : collect(request.body, limits.bodyBytes, room));
   return decoder ? inflate(sent, decoder, limits, room) : sent;
 }
 
@@ -68,6 +73,40 @@ function decoderFor(header: string | null): Gunzip | Inflate | undefined {
     "unsupported-media-type",
     `content-encoding "${encoding}" is not taken here: expected gzip, deflate or identity`,
   );
+}
+
+/** A body of so many bytes, if its length is known. The connection stays whole when it is refused. */
+function receive(
+  incoming: IncomingMessage,
+  length: number | undefined,
+  limit: number,
+  room: Pick<Reservation, "grow">,
+): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    let received = 0;
+    if (length !== undefined) room.grow(length);
+    const take = (part: Buffer) => {
+      received += part.length;
+      parts.push(part);
+      try {
+        if (received > limit) throw tooLarge(limit);
+        if (length === undefined) room.grow(part.length);
+      } catch (error) {
+        incoming.off("data", take);
+        reject(error);
+      }
+    };
+    const end = () => {
+      if (!incoming.complete)
+        reject(new ServiceError("invalid-input", `the body was cut short after ${received} bytes`));
+      else resolve(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts, received));
+    };
+    incoming.on("data", take);
+    incoming.once("end", end);
+    incoming.once("close", end);
+    incoming.once("error", end);
+  });
 }
 
 async function collect(

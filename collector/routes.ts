@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
@@ -97,7 +98,8 @@ function addIngestRoute(
     const format = batchFormat(context.req.header("content-type"));
     const room = collector.reserve();
     try {
-      const bytes = await readBody(context.req.raw, collector.limits, room);
+      const { incoming } = (context.env ?? {}) as { readonly incoming?: IncomingMessage };
+      const bytes = await readBody({ request: context.req.raw, incoming }, collector.limits, room);
       const idempotencyKey = context.req.header("idempotency-key");
       return context.json(await take(model, { bytes, format, idempotencyKey }), 202);
     } finally {

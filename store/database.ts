@@ -48,6 +48,7 @@ export class Database {
     if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
     const instance = await openInstance(path, {
       memory_limit: options.memoryLimit ?? "400MB",
+      checkpoint_threshold: "64MB",
       ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
     });
     const reader = await instance.connect();

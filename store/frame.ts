@@ -29,38 +29,50 @@ interface Header extends Omit<Frame, "columns"> {
 }
 
 /** The frame as bytes, and the same frame with its columns lying in those bytes. */
-export function encodeFrame(frame: Frame): { readonly bytes: Buffer; readonly frame: Frame } {
-  const { kind, model, rows } = frame;
-  const header: Header = {
-    kind,
-    model,
-    rows,
-    columns: frame.columns.map(({ column, layout, feature, count, data }) => ({
-      column,
-      layout,
-      ...(feature ? { feature } : {}),
-      count,
-      bytes: data.length,
-    })),
-  };
-  const text = Buffer.from(JSON.stringify(header));
-  const total = frame.columns.reduce(
-    (sum, { present, data }) => sum + (present ? bitmapBytes(rows) : 0) + data.length,
-    4 + text.length,
-  );
-  const bytes = Buffer.allocUnsafe(total);
-  bytes.writeUInt32LE(text.length, 0);
-  bytes.set(text, 4);
-  let at = 4 + text.length;
-  for (const { present, data } of frame.columns) {
+export function encodeFrame({ kind, model, rows, columns }: Frame): {
+  readonly bytes: Buffer;
+  readonly frame: Frame;
+} {
+  let header = `{"kind":"${kind}","model":${JSON.stringify(model)},"rows":${rows},"columns":[`;
+  let total = 0;
+  for (const column of columns) {
+    header += `${total > 0 ? "," : ""}${headOf(column)},"count":${column.count},"bytes":${column.data.length}}`;
+    total += (column.present ? bitmapBytes(rows) : 0) + column.data.length;
+  }
+  header += "]}";
+  const headerBytes = Buffer.byteLength(header);
+  const bytes = Buffer.allocUnsafe(4 + headerBytes + total);
+  bytes.writeUInt32LE(headerBytes, 0);
+  bytes.write(header, 4);
+  let at = 4 + headerBytes;
+  const lying: FrameColumn[] = [];
+  for (const { column, layout, feature, count, present, data } of columns) {
+    let bits: Uint8Array | undefined;
     if (present) {
-      bytes.set(present.subarray(0, bitmapBytes(rows)), at);
+      bits = bytes.subarray(at, at + bitmapBytes(rows));
+      bits.set(present.subarray(0, bitmapBytes(rows)));
       at += bitmapBytes(rows);
     }
-    bytes.set(data, at);
+    const values = bytes.subarray(at, at + data.length);
+    values.set(data);
     at += data.length;
+    const where = { column, layout, count, present: bits, data: values };
+    lying.push(feature ? { ...where, feature } : where);
   }
-  return { bytes, frame: view(header, bytes, 4 + text.length) };
+  return { bytes, frame: { kind, model, rows, columns: lying } };
+}
+
+/** What the header says of a column in every frame: made once for a feature, for it takes as long as the rest. */
+const featureHeads = new WeakMap<object, string>();
+
+function headOf({ column, layout, feature }: FrameColumn): string {
+  const known = feature && featureHeads.get(feature);
+  if (known) return known;
+  const head = `{"column":${JSON.stringify(column)},"layout":"${layout}"`;
+  if (!feature) return head;
+  const whole = `${head},"feature":${JSON.stringify(feature)}`;
+  featureHeads.set(feature, whole);
+  return whole;
 }
 
 /** The frame that lies in `bytes`, without copying. @throws RangeError when they are no frame. */

@@ -144,4 +144,19 @@ export const migrations: readonly Migration[] = [
        select id, model, policy, status, reason, requested_at, updated_at, data_from, data_to from main.retrain_runs`,
     ],
   },
+  {
+    number: 5,
+    name: "counts per hour, retention, weights",
+    statements: [
+      // One row: an hour of event time of a model, counted when load `load_number` was the last that had touched it.
+      `create table hour_counts (
+         model varchar not null, hour_start timestamptz not null, records bigint not null, labelled bigint not null,
+         weight double not null, labelled_weight double not null, load_number bigint not null,
+         primary key (model, hour_start))`,
+      // What lies before kept_from is deleted, or about to be: profiles and counts of those hours are final.
+      `create table retention (model varchar primary key, kept_from timestamptz not null, updated_at timestamptz not null)`,
+      // How many records each counted one stands for: one row of profiles per weight that occurs in the hour.
+      "alter table profiles add column weight double default 1",
+    ],
+  },
 ];

@@ -25,13 +25,21 @@ export interface CollectedModel {
   readonly labelType: "DOUBLE" | "BOOLEAN" | "VARCHAR" | null;
 }
 
+const MODELS = `select model, records_table as "recordsTable", labels_table as "labelsTable", view_name as "view",
+    label_type as "labelType" from collected_models`;
+
 /** The models that records or labels have been stored for. */
 export async function readModels(database: Database): Promise<CollectedModel[]> {
-  const rows = await database.all<Omit<CollectedModel, "view"> & { readonly view: string }>(
-    `select model, records_table as "recordsTable", labels_table as "labelsTable", view_name as "view",
-       label_type as "labelType" from collected_models order by model`,
-  );
-  return rows;
+  return database.all(`${MODELS} order by model`);
+}
+
+/** Where the records and labels of this model are; undefined when nothing was collected for it. */
+export async function modelNamed(
+  database: Pick<Database, "all">,
+  model: string,
+): Promise<CollectedModel | undefined> {
+  const [row] = await database.all<CollectedModel>(`${MODELS} where model = $model`, { model });
+  return row;
 }
 
 /** Every column of every model, in the order in which they appeared. */

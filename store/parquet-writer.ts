@@ -10,9 +10,6 @@ const PLAIN = 0;
 const RLE = 3;
 const MAGIC = Buffer.from("PAR1");
 
-/** Rows after which the next row group begins: enough to be cheap, few enough for two threads to share the work. */
-const GROUP_ROWS = 32_768;
-
 interface ColumnChunk {
   readonly column: string;
   readonly layout: Layout;
@@ -20,82 +17,53 @@ interface ColumnChunk {
   readonly bytes: number;
 }
 
-interface RowGroup {
-  readonly rows: number;
-  readonly bytes: number;
-  readonly chunks: readonly ColumnChunk[];
-}
-
 /**
  * Writes frames of one model as a Parquet file, the form DuckDB reads fastest: values lie in a frame as they lie in an
  * uncompressed page (encoding PLAIN), so they are only copied. The file is a means of loading and lives for a moment.
+ *
+ * It has one row group, so that one thread of DuckDB reads it: two would gather half a row group of its own each, which
+ * DuckDB then copies together and writes by way of its log, at twice the cost.
  * @see https://parquet.apache.org/docs/file-format/
  */
 export async function writeParquet(path: string, frames: readonly Frame[]): Promise<void> {
-  const columns = new Map<string, Layout>();
-  for (const frame of frames) for (const { column, layout } of frame.columns) columns.set(column, layout);
+  const rows = frames.reduce((sum, frame) => sum + frame.rows, 0);
   const file = await open(path, "w");
   try {
-    const groups: RowGroup[] = [];
+    const chunks: ColumnChunk[] = [];
     let offset = MAGIC.length;
     await file.write(MAGIC);
-    for (const part of inGroups(frames)) {
-      const { group, pages } = rowGroup(part, columns, offset);
-      const { bytesWritten } = await file.writev(pages);
-      if (bytesWritten !== group.bytes)
-        throw new Error(`${path}: wrote ${bytesWritten} of ${group.bytes} bytes`);
-      groups.push(group);
-      offset += group.bytes;
+    for (const { column, layout, parts } of columnsOf(frames)) {
+      const page = pageOf(frames, parts, layout, rows);
+      const bytes = page.reduce((sum, part) => sum + part.length, 0);
+      const { bytesWritten } = await file.writev(page);
+      if (bytesWritten !== bytes) throw new Error(`${path}: wrote ${bytesWritten} of ${bytes} bytes`);
+      chunks.push({ column, layout, offset, bytes });
+      offset += bytes;
     }
-    await file.write(footer(columns, groups));
+    await file.write(footer(chunks, rows));
   } finally {
     await file.close();
   }
 }
 
-function inGroups(frames: readonly Frame[]): Frame[][] {
-  const groups: Frame[][] = [];
-  let rows = GROUP_ROWS;
-  for (const frame of frames) {
-    if (rows >= GROUP_ROWS) {
-      groups.push([]);
-      rows = 0;
-    }
-    groups.at(-1)?.push(frame);
-    rows += frame.rows;
-  }
-  return groups;
-}
-
-/** One page per column. */
-function rowGroup(
-  frames: readonly Frame[],
-  columns: ReadonlyMap<string, Layout>,
-  start: number,
-): { readonly group: RowGroup; readonly pages: Uint8Array[] } {
-  const rows = frames.reduce((sum, frame) => sum + frame.rows, 0);
-  const parts = new Map<string, (FrameColumn | undefined)[]>();
-  for (const column of columns.keys())
-    parts.set(
-      column,
-      frames.map(() => undefined),
-    );
+/** Every column there is in any of the frames, and what it is in each. */
+function columnsOf(frames: readonly Frame[]) {
+  const columns = new Map<
+    string,
+    { readonly column: string; readonly layout: Layout; readonly parts: (FrameColumn | undefined)[] }
+  >();
   frames.forEach((frame, i) => {
-    for (const column of frame.columns) (parts.get(column.column) ?? [])[i] = column;
+    for (const part of frame.columns) {
+      const { column, layout } = part;
+      const known = columns.get(column) ?? { column, layout, parts: frames.map(() => undefined) };
+      known.parts[i] = part;
+      columns.set(column, known);
+    }
   });
-  const pages: Uint8Array[] = [];
-  const chunks: ColumnChunk[] = [];
-  let offset = start;
-  for (const [column, layout] of columns) {
-    const page = pageOf(frames, parts.get(column) ?? [], layout, rows);
-    const bytes = page.reduce((sum, part) => sum + part.length, 0);
-    chunks.push({ column, layout, offset, bytes });
-    pages.push(...page);
-    offset += bytes;
-  }
-  return { group: { rows, bytes: offset - start, chunks }, pages };
+  return [...columns.values()];
 }
 
+/** One page holds all of a column. */
 function pageOf(
   frames: readonly Frame[],
   columns: readonly (FrameColumn | undefined)[],
@@ -169,37 +137,36 @@ function packBits(values: readonly Uint8Array[]): Uint8Array {
   return bits;
 }
 
-function footer(columns: ReadonlyMap<string, Layout>, groups: readonly RowGroup[]): Uint8Array {
-  const rows = groups.reduce((sum, group) => sum + group.rows, 0);
-  const root = { name: "rows", layout: undefined };
-  const elements = [root, ...[...columns].map(([name, layout]) => ({ name, layout }))];
+function footer(chunks: readonly ColumnChunk[], rows: number): Uint8Array {
+  const root = { column: "rows", layout: undefined };
+  const groupBytes = chunks.reduce((sum, { bytes }) => sum + bytes, 0);
   const metadata = new ThriftWriter().item((file) =>
     file
       .i32(1, 1)
-      .structs(2, elements, (element, { name, layout }) => {
-        if (layout === undefined) return element.text(4, name).i32(5, columns.size);
-        element.i32(1, PARQUET_TYPE[layout]).i32(3, OPTIONAL).text(4, name);
+      .structs(2, [root, ...chunks], (element, { column, layout }) => {
+        if (layout === undefined) return element.text(4, column).i32(5, chunks.length);
+        element.i32(1, PARQUET_TYPE[layout]).i32(3, OPTIONAL).text(4, column);
         const converted = CONVERTED_TYPE[layout];
         return converted === undefined ? element : element.i32(6, converted);
       })
       .i64(3, rows)
-      .structs(4, groups, (group, { rows: groupRows, bytes, chunks }) =>
+      .structs(4, ["the only row group"], (group) =>
         group
-          .structs(1, chunks, (chunk, { column, layout, offset, bytes: size }) =>
+          .structs(1, chunks, (chunk, { column, layout, offset, bytes }) =>
             chunk.i64(2, offset).struct(3, (meta) =>
               meta
                 .i32(1, PARQUET_TYPE[layout])
                 .i32s(2, [PLAIN, RLE])
                 .texts(3, [column])
                 .i32(4, 0) // uncompressed
-                .i64(5, groupRows)
-                .i64(6, size)
-                .i64(7, size)
+                .i64(5, rows)
+                .i64(6, bytes)
+                .i64(7, bytes)
                 .i64(9, offset),
             ),
           )
-          .i64(2, bytes)
-          .i64(3, groupRows),
+          .i64(2, groupBytes)
+          .i64(3, rows),
       ),
   );
   const bytes = metadata.bytes();

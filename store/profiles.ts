@@ -24,6 +24,8 @@ export interface ProfileColumn {
 /** One column over one hour; hours add up to any window. */
 export interface HourlyProfile {
   readonly column: string;
+  /** How many records each counted one stands for: an hour has one profile per weight that occurs in it. */
+  readonly weight: number;
   readonly rows: number;
   readonly missing: number;
   readonly unusable: number;
@@ -39,6 +41,12 @@ export interface HourlyProfile {
 
 const MOST_CATEGORIES = 1_000;
 
+/** Weights within about a fifth of each other are counted together, with their mean: clients may send any. */
+const WEIGHT_CLASS = "round(4 * log2(weight))";
+/** What the statements below fill in, in their order. */
+const INSERT = `insert into profiles (baseline_id, hour_start, column_name, record_count, missing, mismatched, mean, std,
+    minimum, maximum, below, above, counts, categories, weight)`;
+
 /** Mergeable hourly profiles of the collected records: the cost of a check depends on bins and hours, not on rows. */
 export class ProfileStore {
   readonly #database: Database;
@@ -46,7 +54,10 @@ export class ProfileStore {
     this.#database = database;
   }
 
-  /** Hours of the window whose profiles are absent or older than the records that came since. */
+  /**
+   * Hours of the window whose profiles are absent or older than the records that came since. What was counted before the
+   * records were deleted by retention is final.
+   */
   async staleHours({
     baselineId,
     model,
@@ -61,8 +72,10 @@ export class ProfileStore {
     const rows = await this.#database.all<{ hour_start: Date }>(
       `select t.hour_start from touched_hours t
        left join profile_hours p on p.baseline_id = $baseline and p.hour_start = t.hour_start
+       left join retention k on k.model = t.model
        where t.model = $model and t.hour_start >= $from::timestamptz and t.hour_start < $to::timestamptz
          and (p.load_number is null or p.load_number < t.load_number)
+         and (k.kept_from is null or t.hour_start >= k.kept_from)
        order by t.hour_start`,
       { baseline: baselineId, model, from: from.toISOString(), to: to.toISOString() },
     );
@@ -93,7 +106,7 @@ export class ProfileStore {
       const read = new Set(columns.map(({ column }) => identifier(column)));
       await tx.run(
         `create or replace temp table hours_counted as
-         select date_trunc('hour', time) as hour_start, overflow, ${[...read].join(", ")} from ${source} where ${chosen}`,
+         select date_trunc('hour', time) as hour_start, weight, ${WEIGHT_CLASS} as class, overflow, ${[...read].join(", ")} from ${source} where ${chosen}`,
         { hours: parameters.hours },
       );
       for (const column of columns) await tx.run(profileSql(column), { baseline: baselineId });
@@ -116,7 +129,7 @@ export class ProfileStore {
     readonly to: Date;
   }): Promise<HourlyProfile[]> {
     const rows = await this.#database.all<Omit<HourlyProfile, "categories"> & { categories: string | null }>(
-      `select column_name as "column", record_count as rows, missing, mismatched as unusable, mean, std, minimum as min, maximum as max,
+      `select column_name as "column", weight, record_count as rows, missing, mismatched as unusable, mean, std, minimum as min, maximum as max,
          below, above, coalesce(counts, []) as counts, categories
        from profiles where baseline_id = $baseline and hour_start >= $from::timestamptz and hour_start < $to::timestamptz
        order by hour_start`,
@@ -167,20 +180,20 @@ function numericSql(
   const counts = bins
     ? `list_transform([${edges.map((edge) => `${edge}::double`).join(",")}, 'infinity'::double], e -> coalesce(h[e], 0)::bigint)`
     : "[]";
-  return `insert into profiles
+  return `${INSERT}
     with numbers as (
-      select hour_start, ${identifier(column.column)} as raw, ${numberOf(column)} as v, ${mismatch(column)} as mismatched
+      select hour_start, class, weight, ${identifier(column.column)} as raw, ${numberOf(column)} as v, ${mismatch(column)} as mismatched
       from hours_counted),
     hourly as (
-      select hour_start, count(*) as n, count(v) filter (isfinite(v)) as usable,
+      select hour_start, avg(weight) as weight, count(*) as n, count(v) filter (isfinite(v)) as usable,
         count(*) filter (raw is null and not mismatched) as missing,
         avg(v) filter (isfinite(v)) as mean, stddev_samp(v) filter (isfinite(v)) as std,
         min(v) filter (isfinite(v)) as low, max(v) filter (isfinite(v)) as high,
         count(*) filter (isfinite(v) and v < ${min ?? "null"}) as below, count(*) filter (isfinite(v) and v > ${max ?? "null"}) as above,
         ${bins ? `histogram(v, [${bins}]) filter (isfinite(v))` : "null"} as h
-      from numbers group by hour_start)
+      from numbers group by hour_start, class)
     select $baseline, hour_start, ${literal(column.name)}, n, missing, n - usable - missing, mean, std, low, high, below, above,
-      ${bins ? `case when h is null then [] else ${counts} end` : "[]"}, null
+      ${bins ? `case when h is null then [] else ${counts} end` : "[]"}, null, weight
     from hourly`;
 }
 
@@ -190,17 +203,19 @@ function categoricalSql(column: ProfileColumn): string {
     column.physical === "DOUBLE"
       ? `case when ${name} = trunc(${name}) and abs(${name}) < 1e15 then ${name}::bigint::varchar else ${name}::varchar end`
       : `${name}::varchar`;
-  return `insert into profiles
+  return `${INSERT}
     with categories as (
-      select hour_start, ${text} as c, count(*) as n, count(*) filter (${mismatch(column)}) as bad
+      select hour_start, class, ${text} as c, count(*) as n, sum(weight) as weights,
+        count(*) filter (${mismatch(column)}) as bad
       from hours_counted group by all),
     ranked as (
-      select *, row_number() over (partition by hour_start order by n desc, c) as rank from categories)
+      select *, row_number() over (partition by hour_start, class order by n desc, c) as rank from categories)
     select $baseline, hour_start, ${literal(column.name)}, sum(n)::bigint, (coalesce(sum(n) filter (c is null), 0) - sum(bad))::bigint,
       sum(bad)::bigint, null, null, null, null, 0, 0, null,
       to_json(map(coalesce(list(c) filter (c is not null and rank <= ${MOST_CATEGORIES}), []::varchar[]),
-        coalesce(list(n) filter (c is not null and rank <= ${MOST_CATEGORIES}), []::bigint[])))
-    from ranked group by hour_start`;
+        coalesce(list(n) filter (c is not null and rank <= ${MOST_CATEGORIES}), []::bigint[]))),
+      sum(weights) / sum(n)
+    from ranked group by hour_start, class`;
 }
 
 /** Whether the record holds a value of another type for this column, kept in the overflow column. */

@@ -26,7 +26,7 @@ api.post("/flush", async (context) => {
 let ticking: Promise<void> = Promise.resolve();
 const timer = setInterval(() => {
   ticking = ticking.then(() => collector.tick());
-}, 500);
+}, 1_000);
 const server = serve({ fetch: api.fetch, port: 0, hostname: "127.0.0.1" }, ({ port }) => console.log(port));
 process.on("SIGTERM", async () => {
   clearInterval(timer);

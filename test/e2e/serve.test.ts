@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { Agent, type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { leeway, makeFolder, type Served, serve } from "./leeway.ts";
@@ -174,6 +176,33 @@ describe("leeway serve", () => {
       expect(problem).toMatchObject({ request_id: response.headers.get("x-request-id") });
       expect((problem as { detail: string }).detail.length).toBeGreaterThan(10);
       expect(response.status).toBe(status);
+    },
+  );
+
+  it.each(["of a length that is told", "in chunks"])(
+    "is heard by a client that sends far too much %s",
+    async (how) => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const body = Buffer.alloc(40 * 2 ** 20, " ");
+      for (let call = 0; call < 3; call++) {
+        const sent = request(`${server.url}/v1/models/m/records`, {
+          agent,
+          method: "POST",
+          headers: {
+            "content-type": "application/json",
+            ...(how === "in chunks" ? {} : { "content-length": body.length }),
+          },
+        });
+        for (let at = 0; at < body.length; at += 2 ** 20) sent.write(body.subarray(at, at + 2 ** 20));
+        sent.end();
+        const [answer] = (await once(sent, "response")) as [IncomingMessage];
+        expect(answer.statusCode).toBe(413);
+        expect(answer.headers.connection).toBe("keep-alive");
+        expect(sent.reusedSocket).toBe(call > 0);
+        answer.resume();
+        await once(answer, "end");
+      }
+      agent.destroy();
     },
   );
 

@@ -1,5 +1,5 @@
 import { ServiceError } from "../schema/errors.ts";
-import { answerRows } from "./answer-rows.ts";
+import { answerRows, csvAnswerRows } from "./answer-rows.ts";
 import { csvRows } from "./csv.ts";
 import { bodyFormOf, detectBody, detectCall } from "./detect.ts";
 import type {
@@ -19,6 +19,7 @@ import { mlflowRows } from "./mlflow.ts";
 import { readInference } from "./open-inference.ts";
 import { plainRows } from "./plain-rows.ts";
 import { type Recording, startRecording } from "./recording.ts";
+import { seldonTable } from "./seldon-table.ts";
 import { short } from "./tensor.ts";
 import { inputRows, outputRows } from "./tensor-rows.ts";
 import { servingRows } from "./tensorflow-serving.ts";
@@ -109,7 +110,7 @@ function decodeRequest(
     case "mlflow":
       return { protocol, inputs: mlflowRows(objectOf(body), names, recording), id: undefined };
     case "plain":
-      return { protocol, inputs: plainRows(body, names, recording), id: undefined };
+      return { protocol, inputs: plainRows(seldonTable(body) ?? body, names, recording), id: undefined };
   }
 }
 
@@ -156,15 +157,17 @@ function readAnswer(
     return { outputs: rows, version: modelVersion, notes };
   }
   const form = readableForm(response);
-  const body = form === "csv" ? undefined : readJsonBody(response.body, form, recording);
-  if (body === undefined) {
-    const outputs = csvRows(response.body, { stem: "prediction", names }, recording);
-    if (outputs.length === batch) return { outputs, version: undefined, notes: [] };
-    throw new ServiceError("invalid-input", `${outputs.length} lines of CSV for ${batch} instances`);
-  }
+  if (form === "csv")
+    return {
+      outputs: csvAnswerRows(response.body, { batch, names }, recording),
+      version: undefined,
+      notes: [],
+    };
+  const body = readJsonBody(response.body, form, recording);
   const version = isObject(body) ? body.model_version : undefined;
+  const table = seldonTable(body);
   return {
-    outputs: answerRows(body, { batch, names }, recording),
+    outputs: answerRows(table ?? body, { batch, names }, recording),
     version: typeof version === "string" ? version : undefined,
     notes: [],
   };

@@ -20,18 +20,30 @@ export function parseJsonLines(
   limits: { readonly lines: number; readonly nesting: number },
 ): JsonValue[] {
   const values: JsonValue[] = [];
-  let from = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-  for (let line = 1; from < bytes.length; line++) {
-    const found = bytes.indexOf(LINE_FEED, from);
-    const to = found === -1 ? bytes.length : found;
-    if (!isBlank(bytes, from, to)) {
-      if (values.length === limits.lines)
-        throw new ServiceError("too-large", `more than ${limits.lines} lines`);
-      values.push(parseLine(bytes.subarray(from, to), line, limits.nesting));
-    }
-    from = to + 1;
+  for (const { number, text } of linesOf(bytes)) {
+    if (values.length === limits.lines)
+      throw new ServiceError("too-large", `more than ${limits.lines} lines`);
+    values.push(parseLine(text, number, limits.nesting));
   }
   return values;
+}
+
+/**
+ * The lines of a text that are not blank, with their numbers, counted from 1. A byte order mark at the start is dropped.
+ *
+ * @example
+ * [...linesOf(new TextEncoder().encode("a\n\nb"))].map(({ number }) => number); // [1, 3]
+ */
+export function* linesOf(
+  bytes: Uint8Array,
+): Generator<{ readonly number: number; readonly text: Uint8Array }> {
+  let from = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  for (let number = 1; from < bytes.length; number++) {
+    const found = bytes.indexOf(LINE_FEED, from);
+    const to = found === -1 ? bytes.length : found;
+    if (!isBlank(bytes, from, to)) yield { number, text: bytes.subarray(from, to) };
+    from = to + 1;
+  }
 }
 
 function isBlank(bytes: Uint8Array, from: number, to: number): boolean {

@@ -6,7 +6,7 @@ import { bytesOf, hexDigest } from "./payload.ts";
 /** A piece of a body: text, or bytes in hexadecimal. */
 type Piece = string | { readonly hex: string };
 
-interface GoldenMessage {
+export interface GoldenMessage {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | readonly Piece[];
 }
@@ -57,7 +57,8 @@ export function goldenCases(): readonly GoldenCase[] {
   });
 }
 
-function bodyOf({ body }: GoldenMessage): Uint8Array {
+/** The bytes of a body. */
+export function bodyOf({ body }: Pick<GoldenMessage, "body">): Uint8Array {
   const pieces = typeof body === "string" ? [body] : body;
   return Buffer.concat(
     pieces.map((piece) => (typeof piece === "string" ? bytesOf(piece) : Buffer.from(piece.hex, "hex"))),

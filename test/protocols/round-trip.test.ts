@@ -3,9 +3,10 @@ import { describe, expect, it } from "vitest";
 import { csvRows, writeCsv } from "../../protocols/csv.ts";
 import { defaultDecodeLimits } from "../../protocols/exchange.ts";
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../../protocols/float16.ts";
-import { parseJson, writeJson } from "../../protocols/json.ts";
+import { isList, isObject, type JsonValue, parseJson, writeJson } from "../../protocols/json.ts";
 import { mlflowForms, mlflowRows, writeMlflow } from "../../protocols/mlflow.ts";
 import { readInference, writeInference } from "../../protocols/open-inference.ts";
+import { setOwn } from "../../protocols/own-property.ts";
 import { plainRows } from "../../protocols/plain-rows.ts";
 import { startRecording } from "../../protocols/recording.ts";
 import { readBinary, writeBinary } from "../../protocols/tensor-binary.ts";
@@ -18,6 +19,16 @@ const recording = () => startRecording({ digest: hexDigest });
 /** As a service would receive it. */
 const overTheWire = (value: Parameters<typeof writeJson>[0]) => parseJson(bytesOf(writeJson(value)), 64);
 
+/** Whole numbers beyond 2^53 as `JSON.parse` reads them. */
+function rounded(value: JsonValue): unknown {
+  if (typeof value === "bigint") return Number(value);
+  if (isList(value)) return value.map(rounded);
+  if (!isObject(value)) return value;
+  const members: Record<string, unknown> = {};
+  for (const [name, item] of Object.entries(value)) setOwn(members, name, rounded(item));
+  return members;
+}
+
 describe("decode(encode(x)) = x", () => {
   it("JSON, with whole numbers of any size", () => {
     fc.assert(
@@ -27,12 +38,12 @@ describe("decode(encode(x)) = x", () => {
     );
   });
 
-  it("JSON reads what JSON.parse reads", () => {
+  it("JSON reads what JSON.parse reads, whole numbers beyond 2^53 to the last digit", () => {
     fc.assert(
       fc.property(fc.json({ noUnicodeString: false }), (text) => {
-        expect(parseJson(bytesOf(text), 64)).toEqual(JSON.parse(text));
+        expect(rounded(parseJson(bytesOf(text), 64))).toEqual(JSON.parse(text));
         // The second reader takes over where a bare NaN is, and must agree on all the rest.
-        expect(parseJson(bytesOf(`[NaN, ${text}]`), 64)).toEqual([Number.NaN, JSON.parse(text)]);
+        expect(rounded(parseJson(bytesOf(`[NaN, ${text}]`), 64))).toEqual([Number.NaN, JSON.parse(text)]);
       }),
     );
   });

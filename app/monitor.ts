@@ -11,6 +11,7 @@ import type { Cause, ColumnResult, WindowResult } from "../schema/drift-result.t
 import { durationMs } from "../schema/duration.ts";
 import type { MonitorMetrics } from "../schema/metrics.ts";
 import type { Database, Transaction } from "../store/database.ts";
+import { labelledShare } from "../store/hour-counts.ts";
 import type { MonitorStore, StoredMonitor } from "../store/monitors.ts";
 import type { ProfileStore } from "../store/profiles.ts";
 import type { RecordStore } from "../store/records.ts";
@@ -54,6 +55,7 @@ export async function checkWindow(
   const measured = await measureWindow(parts, { baseline, monitor, columns, window });
   const options = judgeOptions(monitor);
   const causes = await findCauses(parts, { baseline, columns, measured, window, options });
+  const counts = await parts.records.countWindow(monitor.model, window);
   const judgement = judge(measured, { ...options, causes }, neverSeen(columns, monitor));
   const result: WindowResult = {
     model: monitor.model,
@@ -61,8 +63,8 @@ export async function checkWindow(
     monitor: monitor.name,
     from: window.from.toISOString(),
     to: window.to.toISOString(),
-    rows: await parts.records.countWindow(monitor.model, window),
-    labelled: await parts.records.labelledShare(monitor.model, window),
+    rows: Math.round(counts.weight),
+    labelled: labelledShare(counts),
     ...judgement,
     computed_at: parts.now().toISOString(),
   };

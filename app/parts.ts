@@ -7,6 +7,7 @@ import { Outbox } from "../events/outbox.ts";
 import { Retrain } from "../retrain-trigger/retrain.ts";
 import { Database } from "../store/database.ts";
 import { EventStore } from "../store/events.ts";
+import { HourCounts } from "../store/hour-counts.ts";
 import { MonitorStore } from "../store/monitors.ts";
 import { ProfileStore } from "../store/profiles.ts";
 import { QueryRunner } from "../store/query.ts";
@@ -31,6 +32,7 @@ export interface Parts extends MonitorParts {
   readonly events: EventStore;
   readonly metrics: ServiceMetrics;
   readonly queries: QueryRunner;
+  readonly hourCounts: HourCounts;
   /** Folder for files under way; empty after a start. */
   readonly scratchDir: string;
   close(): Promise<void>;
@@ -91,6 +93,7 @@ export async function openParts({
       scratchDir,
       queries,
       records: new RecordStore(database),
+      hourCounts: new HourCounts(database),
       baselines: new Baselines(database),
       monitors: new MonitorStore(database),
       profiles: new ProfileStore(database),

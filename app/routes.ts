@@ -5,6 +5,7 @@ import { addEventRoutes } from "../events/routes.ts";
 import { addRetrainRoutes } from "../retrain-trigger/routes.ts";
 import { addBaselineRoutes } from "./baseline-routes.ts";
 import type { Config } from "./config-schema.ts";
+import { addLabelRoutes } from "./label-routes.ts";
 import { addMonitorRoutes } from "./monitor-routes.ts";
 import type { Parts } from "./parts.ts";
 import { addQueryRoutes } from "./query-routes.ts";
@@ -31,6 +32,7 @@ export function addRoutes(
     maxFileBytes: config.max_baseline_bytes,
     flush: () => parts.collector.flush(),
   });
+  addLabelRoutes(api, { ...parts, flush: () => parts.collector.flush() });
   addMonitorRoutes(api, parts);
   addAlertRoutes(api, parts.alerts);
   addRetrainRoutes(api, parts.retrain);

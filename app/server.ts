@@ -12,6 +12,7 @@ import { problemResponse } from "./problem.ts";
 import { provision } from "./provision.ts";
 import { addRoutes } from "./routes.ts";
 import { checkDueWindows, type SchedulerReport } from "./scheduler.ts";
+import { showLabels } from "./show-labels.ts";
 import { showNewestOfAll } from "./show-result.ts";
 import { showUndelivered } from "./show-undelivered.ts";
 import { startTicker, type Ticker } from "./ticker.ts";
@@ -19,6 +20,8 @@ import { startTicker, type Ticker } from "./ticker.ts";
 /** How long requests under way may take after the service was told to stop. */
 const STOP_GRACE_MS = 20_000;
 const SECOND_MS = 1_000;
+/** Records of hours that labels came for are counted anew: not at every turn. */
+const LABELS_EVERY_MS = 60 * SECOND_MS;
 const OWNER_ONLY = 0o700;
 
 export interface ServerOptions {
@@ -150,6 +153,13 @@ function startTickers({
       name: "counting undelivered messages",
       everyMs: 5 * SECOND_MS,
       work: () => showUndelivered(parts),
+      log,
+    }),
+    startTicker({
+      name: "counting labels",
+      everyMs: LABELS_EVERY_MS,
+      first: "at-once",
+      work: () => showLabels(parts),
       log,
     }),
   ];

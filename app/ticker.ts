@@ -16,12 +16,14 @@ export function startTicker({
   everyMs,
   work,
   turns = "one-by-one",
+  first = "after-a-pause",
   log,
 }: {
   readonly name: string;
   readonly everyMs: number;
   readonly work: () => Promise<unknown>;
   readonly turns?: "one-by-one" | "overlapping";
+  readonly first?: "at-once" | "after-a-pause";
   readonly log: Log;
 }): Ticker {
   const underWay = new Set<Promise<void>>();
@@ -42,7 +44,8 @@ export function startTicker({
     underWay.add(ended);
     if (turns === "overlapping") wait();
   };
-  wait();
+  if (first === "at-once") begin();
+  else wait();
   return {
     stop: async () => {
       state = "stopped";

@@ -10,6 +10,7 @@ import type { Database } from "../store/database.ts";
 import { FrameLoader } from "../store/frame-loader.ts";
 import { Journal } from "../store/journal.ts";
 import { RecordStore, type TimeWindow } from "../store/records.ts";
+import { type DeletedPiece, deleteBefore } from "../store/retention.ts";
 import { Backlog } from "./backlog.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { type CollectorLimits, defaultLimits } from "./limits.ts";
@@ -154,6 +155,15 @@ export class Collector {
     const file = join(this.#parts.exports, `${randomUUID()}.parquet`);
     const written = await new RecordStore(this.#parts.database).exportParquet(model, window, file);
     return { file, ...written, remove: () => void rm(file, { force: true }) };
+  }
+
+  /** Deletes a model's records from before a time, piece by piece, and says of each what is gone. */
+  async *deleteBefore(model: string, time: Date): AsyncGenerator<DeletedPiece, void, void> {
+    await this.flush();
+    for await (const piece of deleteBefore(this.#parts.database, model, time)) {
+      this.#parts.models.forgetDeleted(model, piece);
+      yield piece;
+    }
   }
 
   /** To be called about once a second: moves what has gathered into the tables and shows how much waits. */

@@ -3,6 +3,7 @@ import type { Database } from "../store/database.ts";
 import type { Frame } from "../store/frame.ts";
 import { type CollectedModel, type ModelColumn, readColumns, readModels } from "../store/models.ts";
 import { countRows, visitLabelKeys, visitRecordKeys } from "../store/record-keys.ts";
+import type { DeletedPiece } from "../store/retention.ts";
 import type { HashSeed } from "./key-hash.ts";
 import { KeyIndex } from "./key-index.ts";
 import { type LabelIndexes, LabelRows } from "./label-rows.ts";
@@ -84,6 +85,21 @@ export class ModelRows {
     }
   }
 
+  /** Takes the keys of rows out that retention has deleted: what is not there any more can come again. */
+  forgetDeleted(model: string, { records, labels }: DeletedPiece): void {
+    const state = this.#models.get(model);
+    if (!state) return;
+    for (const { rows, high, low } of records) {
+      for (let row = 0; row < rows; row++) removeKey(state.recordIndex, high, low, row);
+    }
+    for (const { rows, key, event, timed } of labels) {
+      for (let row = 0; row < rows; row++) {
+        if (timed(row)) removeKey(state.labelIndexes.timed, event.high, event.low, row);
+        else removeKey(state.labelIndexes.untimed, key.high, key.low, row);
+      }
+    }
+  }
+
   #stateOf(model: string): ModelState {
     const known = this.#models.get(model);
     if (known) return known;
@@ -125,7 +141,11 @@ function forgetKey(
   low: Uint32Array | undefined,
   row: number,
 ): void {
-  if (high && low) index.remove(high[row * 2 + 1] as number, high[row * 2] as number, low[row] as number);
+  if (high && low) removeKey(index, high, low, row);
+}
+
+function removeKey(index: KeyIndex, high: Uint32Array, low: Uint32Array | Int32Array, row: number): void {
+  index.remove(high[row * 2 + 1] as number, high[row * 2] as number, low[row] as number);
 }
 
 async function recordIndexOf(database: Database, { recordsTable }: CollectedModel): Promise<KeyIndex> {

@@ -56,6 +56,23 @@ export const metricTable = {
     labels: ["model"],
     help: "Share of the last closed window's records whose ground truth has arrived.",
   },
+  leeway_labels_complete_ratio: {
+    kind: "gauge",
+    labels: ["model", "window"],
+    values: { window: ["1d", "7d", "30d"] },
+    help: "Share of the records of the last day, 7 and 30 days of event time whose ground truth has arrived.",
+  },
+  leeway_retention_deleted_total: {
+    kind: "counter",
+    labels: ["model", "kind"],
+    values: { kind: ["records", "labels"] },
+    help: "Records and labels that retention has deleted; their profiles stay.",
+  },
+  leeway_store_bytes: {
+    kind: "gauge",
+    labels: [],
+    help: "Bytes of the database that hold something; what is free in its file is used again.",
+  },
   leeway_window_records: {
     kind: "gauge",
     labels: ["model", "monitor"],

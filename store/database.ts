@@ -94,6 +94,16 @@ export class Database {
     return turn;
   }
 
+  /** Writes the log into the file, and frees what deleted rows took in it. */
+  checkpoint(): Promise<void> {
+    if (this.#state === "closed") return Promise.reject(closed());
+    const turn = this.#lastWrite.then(async () => {
+      await this.#writer.run("checkpoint");
+    });
+    this.#lastWrite = turn.catch(() => undefined);
+    return turn;
+  }
+
   /** A further connection, for work that must not hold up the shared reader. The caller closes it. */
   async connect(): Promise<DuckDBConnection> {
     return this.#watched(async () => {

@@ -16,26 +16,31 @@ export interface LabelKeyChunk {
   readonly timed: (row: number) => boolean;
 }
 
-/** Visits the keys of all rows of a records table, in the order of their arrival. */
+/** Visits the keys of all rows of a records table, or of those a condition holds for, in the order of their arrival. */
 export async function visitRecordKeys(
   database: Database,
   table: string,
   visit: (chunk: KeyChunk) => void,
+  condition = "true",
 ): Promise<void> {
-  await visitChunks(database, `select key_high, key_low from ${identifier(table)}`, (rows, columns) =>
-    visit(keyChunk(rows, columns[0], columns[1])),
+  await visitChunks(
+    database,
+    `select key_high, key_low from ${identifier(table)} where ${condition}`,
+    (rows, columns) => visit(keyChunk(rows, columns[0], columns[1])),
   );
 }
 
-/** Visits the keys of all rows of a labels table, in the order of their arrival. */
+/** Visits the keys of all rows of a labels table, or of those a condition holds for, in the order of their arrival. */
 export async function visitLabelKeys(
   database: Database,
   table: string,
   visit: (chunk: LabelKeyChunk) => void,
+  condition = "true",
 ): Promise<void> {
   await visitChunks(
     database,
-    `select key_high, key_low, event_high, event_low, timed from ${identifier(table)} order by rowid`,
+    `select key_high, key_low, event_high, event_low, timed from ${identifier(table)}
+     where ${condition} order by rowid`,
     (rows, columns) => {
       const timed = columns[4];
       if (!(timed instanceof DuckDBBooleanVector)) throw new TypeError("timed is no boolean");

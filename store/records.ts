@@ -3,7 +3,9 @@ import { createReadStream } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
 import { ServiceError } from "../schema/errors.ts";
 import type { Database } from "./database.ts";
+import { addCounts, type LabelCounts } from "./hour-counts.ts";
 import { identifier, literal } from "./identifier.ts";
+import { keptFromOf } from "./retention.ts";
 
 /** A column as monitors name it, and where it is. */
 export interface RecordColumn {
@@ -69,24 +71,34 @@ export class RecordStore {
     return row?.first && row.last ? { first: row.first, last: row.last } : undefined;
   }
 
-  async countWindow(model: string, { from, to }: TimeWindow): Promise<number> {
-    const table = await this.#tableOf(model);
-    if (!table) return 0;
-    const [row] = await this.#database.all<{ records: number }>(
-      `select count(*) as records from ${table} where time >= $from::timestamptz and time < $to::timestamptz`,
-      { from: from.toISOString(), to: to.toISOString() },
-    );
-    return row?.records ?? 0;
-  }
-
-  /** Share of the window's records whose ground truth has arrived; null when the window is empty. */
-  async labelledShare(model: string, window: TimeWindow): Promise<number | null> {
-    const rows = await this.windowOf(model, window);
-    if (!rows) return null;
-    const [row] = await this.#database.all<{ share: number | null }>(
-      `select count(label) / nullif(count(*), 0) as share from ${rows}`,
-    );
-    return row?.share ?? null;
+  /**
+   * Records of a window and how many of them have a label. Of hours whose records retention has deleted it is what was
+   * counted before, and those hours count whole.
+   */
+  async countWindow(model: string, window: TimeWindow): Promise<LabelCounts> {
+    const keptFrom = await keptFromOf(this.#database, model);
+    const from = keptFrom && keptFrom > window.from ? keptFrom : window.from;
+    const rows = from < window.to ? await this.windowOf(model, { from, to: window.to }) : undefined;
+    const stored = rows
+      ? await this.#database.all<LabelCounts>(
+          `select count(*) as records, count(label) as labelled, coalesce(sum(weight), 0) as weight,
+             coalesce(sum(weight) filter (label is not null), 0) as "labelledWeight" from ${rows}`,
+        )
+      : [];
+    const deleted = keptFrom
+      ? await this.#database.all<LabelCounts>(
+          `select records, labelled, weight, labelled_weight as "labelledWeight" from hour_counts
+           where model = $model and hour_start < $keptFrom::timestamptz and hour_start < $to::timestamptz
+             and hour_start >= date_trunc('hour', $from::timestamptz)`,
+          {
+            model,
+            keptFrom: keptFrom.toISOString(),
+            from: window.from.toISOString(),
+            to: window.to.toISOString(),
+          },
+        )
+      : [];
+    return addCounts([...stored, ...deleted]);
   }
 
   /**

@@ -36,10 +36,13 @@ export const ingest = {
     }),
     lines({
       title: "Labels joined",
-      says: "Share of the last closed window's records whose ground truth has arrived.",
+      says: "Share of the records whose ground truth has arrived: of the last closed window, and of the last day, 7 and 30 days of event time. What is missing of yesterday may be usual; what is missing of last month is late.",
       unit: "percentunit",
       width: 12,
-      asks: [{ expr: queries.labelsJoined, legend: "{{model}}" }],
+      asks: [
+        { expr: queries.labelsJoined, legend: "{{model}} last window" },
+        { expr: queries.labelsComplete, legend: "{{model}} {{window}}" },
+      ],
       min: 0,
       max: 1,
     }),
@@ -94,6 +97,22 @@ export const ingest = {
         { expr: queries.checkDuration(0.5), legend: "p50" },
         { expr: queries.checkDuration(0.99), legend: "p99" },
       ],
+      min: 0,
+    }),
+    lines({
+      title: "Stored",
+      says: "Bytes of the database that hold something. Retention by size keeps it below its bound.",
+      unit: "bytes",
+      width: 12,
+      asks: [{ expr: queries.storeBytes, legend: "{{instance}}" }],
+      min: 0,
+    }),
+    lines({
+      title: "Deleted by retention",
+      says: "Records and labels that have become too old, or had to make room. Their profiles stay.",
+      unit: "short",
+      width: 12,
+      asks: [{ expr: queries.retentionDeleted, legend: "{{model}} {{kind}}" }],
       min: 0,
     }),
     lines({

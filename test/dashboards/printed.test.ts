@@ -52,6 +52,7 @@ describe("metrics", () => {
     "kind",
     "check",
     "outcome",
+    "window",
     "verdict",
     "severity",
     "channel",

@@ -1,0 +1,186 @@
+import type { Database, Transaction } from "./database.ts";
+import { identifier } from "./identifier.ts";
+import { type CollectedModel, modelNamed } from "./models.ts";
+import { type KeyChunk, type LabelKeyChunk, visitLabelKeys, visitRecordKeys } from "./record-keys.ts";
+
+/** Rows deleted in one transaction, about: while it lasts nothing is loaded. */
+const PIECE_ROWS = 50_000;
+/** Records say themselves when they happened: what claims to come from the future goes this much after its time of receipt. */
+const CLOCK_TOLERANCE = "interval 1 day";
+
+/** One piece that is gone: its rows, and their keys for deduplication to forget. */
+export interface DeletedPiece {
+  readonly records: readonly KeyChunk[];
+  readonly labels: readonly LabelKeyChunk[];
+}
+
+/** Before this time a model's records are deleted, or about to be; undefined when all are kept. */
+export async function keptFromOf(database: Pick<Database, "all">, model: string): Promise<Date | undefined> {
+  const [row] = await database.all<{ keptFrom: Date }>(
+    `select kept_from as "keptFrom" from retention where model = $model`,
+    { model },
+  );
+  return row?.keptFrom;
+}
+
+/** From here on what was counted of the hours before `time`, which is a full hour, is final. */
+export async function keepFrom(
+  tx: Transaction,
+  { model, time, now }: { readonly model: string; readonly time: Date; readonly now: Date },
+): Promise<void> {
+  await tx.run(
+    `insert into retention values ($model, $time::timestamptz, $now::timestamptz)
+     on conflict do update set kept_from = greatest(retention.kept_from, excluded.kept_from), updated_at = excluded.updated_at`,
+    { model, time: time.toISOString(), now: now.toISOString() },
+  );
+}
+
+/** First hour of a model's records that are still there, before `until`; undefined when there are none. */
+export async function oldestRecord(
+  database: Database,
+  model: string,
+  until: Date,
+): Promise<Date | undefined> {
+  const collected = await modelNamed(database, model);
+  if (!collected) return undefined;
+  const [row] = await database.all<{ first: Date | null }>(
+    `select date_trunc('hour', min(time)) as first from ${identifier(collected.recordsTable)} where time < $until::timestamptz`,
+    { until: until.toISOString() },
+  );
+  return row?.first ?? undefined;
+}
+
+/**
+ * Deletes a model's records from before a time, with their labels, and labels as old that no record is there for. Each
+ * piece goes whole or not at all, also when the process ends in the middle.
+ */
+export async function* deleteBefore(
+  database: Database,
+  model: string,
+  time: Date,
+): AsyncGenerator<DeletedPiece, void, void> {
+  const collected = await modelNamed(database, model);
+  if (!collected) return;
+  for await (const condition of recordPieces(database, collected, time)) {
+    yield await deletePiece(database, collected, condition);
+  }
+  for await (const condition of orphanPieces(database, collected, time)) {
+    yield await deleteOrphans(database, collected, condition);
+  }
+}
+
+/** Conditions on records that together hold for all that are too old, each for about a piece of them. */
+async function* recordPieces(
+  database: Database,
+  { recordsTable }: CollectedModel,
+  time: Date,
+): AsyncGenerator<string> {
+  const until = `timestamptz '${time.toISOString()}'`;
+  const hours = await database.all<{ hour: Date; rows: number }>(
+    `select date_trunc('hour', time) as hour, count(*) as rows from ${identifier(recordsTable)}
+     where time < ${until} group by hour order by hour`,
+  );
+  for (const { hour, rows } of hours) {
+    const start = `timestamptz '${hour.toISOString()}'`;
+    yield* slices(`time >= ${start} and time < ${start} + interval 1 hour`, rows);
+  }
+  const received = `received_at < ${until} - ${CLOCK_TOLERANCE} and time >= ${until}`;
+  const [early] = await database.all<{ rows: number }>(
+    `select count(*) as rows from ${identifier(recordsTable)} where ${received}`,
+  );
+  yield* slices(received, early?.rows ?? 0);
+}
+
+async function* orphanPieces(
+  database: Database,
+  { recordsTable, labelsTable }: CollectedModel,
+  time: Date,
+): AsyncGenerator<string> {
+  // By the newest one: as long as one label of a record is kept, all are.
+  const old = `(key_high, key_low) in (
+    select (l.key_high, l.key_low) from ${identifier(labelsTable)} l
+    anti join ${identifier(recordsTable)} using (key_high, key_low)
+    group by l.key_high, l.key_low having max(l.received_at) < timestamptz '${time.toISOString()}')`;
+  const [found] = await database.all<{ rows: number }>(
+    `select count(*) as rows from ${identifier(labelsTable)} where ${old}`,
+  );
+  yield* slices(old, found?.rows ?? 0);
+}
+
+/** Cuts the rows of a condition by their key, which is a hash, into parts of one piece at most, about. */
+function* slices(condition: string, rows: number): Generator<string> {
+  const parts = Math.ceil(rows / PIECE_ROWS);
+  for (let part = 0; part < parts; part++) {
+    yield parts === 1 ? condition : `${condition} and abs(key_low::bigint) % ${parts} = ${part}`;
+  }
+}
+
+async function deletePiece(
+  database: Database,
+  { recordsTable, labelsTable }: CollectedModel,
+  condition: string,
+): Promise<DeletedPiece> {
+  const records = identifier(recordsTable);
+  const ofRecords = `(key_high, key_low) in (select (key_high, key_low) from ${records} where ${condition})`;
+  return database.transaction(async (tx) => {
+    // Read beside the transaction, which is the only one that writes: both see the same rows.
+    const keys = await keysOf(database, { recordsTable, labelsTable, condition, labels: ofRecords });
+    await tx.run(`delete from ${identifier(labelsTable)} where ${ofRecords}`);
+    await tx.run(`delete from ${records} where ${condition}`);
+    return keys;
+  });
+}
+
+async function deleteOrphans(
+  database: Database,
+  { recordsTable, labelsTable }: CollectedModel,
+  condition: string,
+): Promise<DeletedPiece> {
+  return database.transaction(async (tx) => {
+    const keys = await keysOf(database, { recordsTable, labelsTable, condition: "false", labels: condition });
+    await tx.run(`delete from ${identifier(labelsTable)} where ${condition}`);
+    return keys;
+  });
+}
+
+async function keysOf(
+  database: Database,
+  {
+    recordsTable,
+    labelsTable,
+    condition,
+    labels: ofLabels,
+  }: {
+    readonly recordsTable: string;
+    readonly labelsTable: string;
+    readonly condition: string;
+    readonly labels: string;
+  },
+): Promise<DeletedPiece> {
+  const records: KeyChunk[] = [];
+  const labels: LabelKeyChunk[] = [];
+  await visitRecordKeys(database, recordsTable, (chunk) => records.push(copyOf(chunk)), condition);
+  await visitLabelKeys(
+    database,
+    labelsTable,
+    ({ rows, key, event, timed }) => {
+      const areTimed = Array.from({ length: rows }, (_, row) => timed(row));
+      labels.push({ rows, key: copyOf(key), event: copyOf(event), timed: (row) => areTimed[row] === true });
+    },
+    ofLabels,
+  );
+  return { records, labels };
+}
+
+/** A chunk's memory is DuckDB's and lasts until the next one. */
+function copyOf({ rows, high, low }: KeyChunk): KeyChunk {
+  return { rows, high: high.slice(), low: low.slice(0, rows) };
+}
+
+/** Bytes of the database that hold something; the file itself does not shrink, what is free in it is used again. */
+export async function usedBytes(database: Database): Promise<number> {
+  const [row] = await database.all<{ used: number }>(
+    "select (used_blocks * block_size)::bigint as used from pragma_database_size()",
+  );
+  return row?.used ?? 0;
+}

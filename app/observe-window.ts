@@ -61,7 +61,9 @@ export async function observeWindow(
   const source = await records.windowOf(baseline.model, hours);
   if (source === undefined)
     return new Map(columns.map(({ baseline: column }) => [column.name, nothingObserved(column)]));
-  const present = columns.flatMap(({ profile }) => (profile ? [profile] : []));
+  // All of the baseline's columns, not those asked for: an hour is counted once, for every monitor.
+  const all = await watchedColumns(records, baseline, undefined);
+  const present = all.flatMap(({ profile }) => (profile ? [profile] : []));
   const key = { baselineId: baseline.id, model: baseline.model, ...hours };
   const stale = await profiles.staleHours(key);
   await profiles.refresh({ ...key, source, hours: stale, columns: present });

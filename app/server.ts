@@ -10,6 +10,7 @@ import { version } from "./package-root.ts";
 import { openParts, type Parts } from "./parts.ts";
 import { problemResponse } from "./problem.ts";
 import { provision } from "./provision.ts";
+import { applyRetention } from "./retention.ts";
 import { addRoutes } from "./routes.ts";
 import { checkDueWindows, type SchedulerReport } from "./scheduler.ts";
 import { showLabels } from "./show-labels.ts";
@@ -22,6 +23,7 @@ const STOP_GRACE_MS = 20_000;
 const SECOND_MS = 1_000;
 /** Records of hours that labels came for are counted anew: not at every turn. */
 const LABELS_EVERY_MS = 60 * SECOND_MS;
+const RETENTION_EVERY_MS = 24 * 3_600 * SECOND_MS;
 const OWNER_ONLY = 0o700;
 
 export interface ServerOptions {
@@ -76,12 +78,14 @@ export async function startServer(
     try {
       await provision(parts, config);
       await showNewestOfAll(parts);
+      await parts.retrain.policies.showCounters();
       await parts.alerts.showFiring();
       const api = createApi({ log, guard: requireKey(config, keys) });
       addRoutes(api, { parts, config, health, publicUrl });
       answer = (request, env) => api.fetch(request, env);
       const checkNow = inTurn(() => checkWindows(parts, log));
-      const tickers = startTickers({ parts, log, checkNow, checkEveryMs });
+      const stopping = new AbortController();
+      const tickers = startTickers({ parts, config, log, stop: stopping.signal, checkNow, checkEveryMs });
       state = "ready";
       log.info({ url: listener.url, version, data_dir: config.data_dir, keys: keys.state() }, "listening");
       return {
@@ -89,6 +93,7 @@ export async function startServer(
         checkNow,
         close: async () => {
           state = "stopping";
+          stopping.abort();
           await listener.close(STOP_GRACE_MS);
           await parts.outbox.close();
           await Promise.all(tickers.map((ticker) => ticker.stop()));
@@ -126,14 +131,18 @@ function notYet(): Response {
 
 function startTickers({
   parts,
+  config,
   log,
   checkNow,
   checkEveryMs,
+  stop,
 }: {
   readonly parts: Parts;
+  readonly config: Config;
   readonly log: Log;
   readonly checkNow: () => Promise<unknown>;
   readonly checkEveryMs: number;
+  readonly stop: AbortSignal;
 }): Ticker[] {
   const deliver = async () => {
     for (const { outcome, ...report } of await parts.outbox.deliverDue()) {
@@ -156,6 +165,13 @@ function startTickers({
       log,
     }),
     startTicker({
+      name: "retention",
+      everyMs: RETENTION_EVERY_MS,
+      first: "at-once",
+      work: () => retain(parts, config, log, stop),
+      log,
+    }),
+    startTicker({
       name: "counting labels",
       everyMs: LABELS_EVERY_MS,
       first: "at-once",
@@ -163,6 +179,20 @@ function startTickers({
       log,
     }),
   ];
+}
+
+async function retain(parts: Parts, config: Config, log: Log, stop: AbortSignal): Promise<void> {
+  const { records, labels, failed, size } = await applyRetention(parts, config, stop);
+  for (const { model, error } of failed) {
+    log.warn({ err: error, model }, "old records of a model could not be deleted");
+  }
+  if (records + labels > 0) log.info({ records, labels }, "old records and labels were deleted");
+  if (size === "too-small") {
+    log.warn(
+      { retention_size: config.retention_size },
+      "the database is larger than retention_size though nothing but the current day is left: raise it",
+    );
+  }
 }
 
 async function checkWindows(parts: Parts, log: Log): Promise<SchedulerReport> {

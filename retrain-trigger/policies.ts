@@ -3,6 +3,7 @@ import type { Outbox } from "../events/outbox.ts";
 import { type PrivateAddresses, refusal } from "../events/private-address.ts";
 import { maskWebhook } from "../events/redact.ts";
 import { ServiceError } from "../schema/errors.ts";
+import type { Metrics } from "../schema/metrics.ts";
 import type { RetrainPolicySpec, ShownRetrainPolicy } from "../schema/retrain.ts";
 import type { Database, Transaction } from "../store/database.ts";
 import { DisabledTargets, type NamedSpec, type NamedSpecs } from "../store/named-specs.ts";
@@ -15,6 +16,7 @@ export interface PoliciesOptions {
   readonly outbox: Outbox;
   readonly privateAddresses: PrivateAddresses;
   readonly now: () => Date;
+  readonly metrics: Metrics;
 }
 
 /** Retrain policies: named, kept with the secrets of their targets, which never come out again. */
@@ -42,6 +44,14 @@ export class Policies {
       await this.#specs.put(tx, { name, spec, now: this.#parts.now() });
       await this.#disabled.enable(tx, name);
     });
+    await this.showCounters();
+  }
+
+  /** Begins the count of runs at 0 for every model with a policy: Prometheus sees no increase in one that begins at 1. */
+  async showCounters(): Promise<void> {
+    for (const { spec } of await this.#specs.list()) {
+      this.#parts.metrics.count("leeway_retrain_runs_total", { model: spec.model, outcome: "requested" }, 0);
+    }
   }
 
   find(name: string): Promise<NamedSpec<RetrainPolicySpec> | undefined> {

@@ -73,6 +73,17 @@ export const metricTable = {
     labels: [],
     help: "Bytes of the database that hold something; what is free in its file is used again.",
   },
+  leeway_capture_waiting_halves: {
+    kind: "gauge",
+    labels: [],
+    help: "Requests and answers of captured calls that wait for their other half.",
+  },
+  leeway_capture_expired_total: {
+    kind: "counter",
+    labels: ["model", "side"],
+    values: { side: ["request", "response"] },
+    help: "Halves of captured calls whose other half did not come in time, by which half it was.",
+  },
   leeway_window_records: {
     kind: "gauge",
     labels: ["model", "monitor"],
@@ -150,7 +161,7 @@ export const metricTable = {
   leeway_undelivered_messages: {
     kind: "gauge",
     labels: ["kind", "target"],
-    help: "Messages that failed at least once and wait to be tried again, by kind (alert, retrain) and target.",
+    help: "Messages that failed at least once and wait to be tried again, by kind of target (channel, retrain-policy) and its name.",
   },
   leeway_retrain_runs_total: {
     kind: "counter",

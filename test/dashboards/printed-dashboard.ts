@@ -54,7 +54,7 @@ export const printedVariables = printed.templating.list.flatMap(({ name, query }
 /** What Grafana puts in place of its variables when everything is chosen and a Prometheus scrapes every second. */
 export function substituted(expr: string): string {
   return expr
-    .replaceAll("$__rate_interval", "15s")
+    .replaceAll("$__rate_interval", "2m")
     .replaceAll("$__range", "10m")
     .replaceAll(/=~"\$\w+"/g, '=~".*"');
 }

@@ -1,8 +1,7 @@
-import { createServer } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { alertRules, JOB } from "../../dashboards/alert-rules.ts";
-import { metricTable } from "../../schema/metrics.ts";
+import { type BusyService, startBusyService } from "./busy-service.ts";
 import { printedQueries, printedVariables, substituted } from "./printed-dashboard.ts";
 import {
   havePrometheus,
@@ -15,26 +14,29 @@ import { waitFor } from "./wait-for.ts";
 const RULES = join(import.meta.dirname, "../../dashboards/prometheus/leeway-rules.yml");
 
 describe.skipIf(!havePrometheus)(
-  `a real Prometheus${havePrometheus ? "" : ` (skipped: ${WITHOUT_PROMETHEUS})`}`,
+  `a real Prometheus that scrapes a real service${havePrometheus ? "" : ` (skipped: ${WITHOUT_PROMETHEUS})`}`,
   () => {
     let prometheus: RunningPrometheus;
-    const server = createServer((_, response) => {
-      response.setHeader("content-type", "text/plain; version=0.0.4").end(exposition());
-    });
+    let service: BusyService;
 
     beforeAll(async () => {
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      const address = server.address();
-      if (address === null || typeof address === "string") throw new TypeError("no port");
-      prometheus = await startPrometheus({ target: `127.0.0.1:${address.port}`, job: JOB, rules: RULES });
+      service = await startBusyService();
+      const target = new URL(service.url).host;
+      prometheus = await startPrometheus({ target, job: JOB, rules: RULES });
       await waitFor("two scrapes", async () => {
         const [scrapes] = await prometheus.query("count_over_time(up[1m])");
         return (scrapes?.value ?? 0) >= 4;
       });
-    });
+      await service.happen();
+      await waitFor("a scrape of what has happened", async () => {
+        const [failed] = await prometheus.query('sum(leeway_undelivered_messages{kind="retrain-policy"})');
+        return (failed?.value ?? 0) > 0;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 3_000)); // and two more, for rates
+    }, 120_000);
     afterAll(async () => {
       await prometheus?.stop();
-      server.close();
+      await service?.stop();
     });
 
     it.each(printedQueries)("answers the query of $where", async ({ expr }) => {
@@ -59,35 +61,3 @@ describe.skipIf(!havePrometheus)(
     });
   },
 );
-
-let scrapes = 0;
-function exposition(): string {
-  scrapes += 1;
-  const lines: string[] = [];
-  for (const [name, { kind, labels, ...more }] of Object.entries(metricTable)) {
-    const values: Readonly<Record<string, readonly string[]>> = "values" in more ? more.values : {};
-    let sets: string[][] = [[]];
-    for (const label of labels) {
-      const words = values[label] ?? ["a", "b"];
-      sets = sets.flatMap((set) => words.map((word) => [...set, `${label}="${word}"`]));
-    }
-    for (const set of sets) {
-      const body = set.join(",");
-      if (kind === "histogram") {
-        for (const le of ["0.1", "1", "+Inf"])
-          lines.push(`${name}_bucket{${[...set, `le="${le}"`].join(",")}} ${scrapes}`);
-      } else lines.push(`${name}{${body}} ${kind === "counter" ? scrapes : 3}`);
-    }
-  }
-  for (const name of [
-    "process_start_time_seconds",
-    "process_cpu_seconds_total",
-    "process_resident_memory_bytes",
-    "process_open_fds",
-    "process_max_fds",
-    "nodejs_heap_size_used_bytes",
-    "nodejs_eventloop_lag_p99_seconds",
-  ])
-    lines.push(`${name} ${scrapes}`);
-  return `${lines.join("\n")}\n`;
-}

@@ -120,6 +120,26 @@ afterEach(async () => {
 });
 
 describe("a monitor", () => {
+  it("shows each monitor all of its own columns when two watch different ones of one baseline", async () => {
+    await prepare({ columns: ["amount"] });
+    const put = await call("PUT", "/v1/models/shop/monitors/cities", {
+      window: "1d",
+      grace: "1h",
+      columns: ["city"],
+    });
+    expect(put.status).toBe(200);
+    const rows = rowsOf(28, 1, 2);
+    await send(rows);
+    clock = at(29);
+    await server.checkNow();
+    const cities = await call("GET", "/v1/models/shop/drift?monitor=cities");
+    const [watched] = ((await cities.json()) as { windows: WindowResult[] }).windows;
+    expect(column(watched, "city")?.current).toMatchObject({ count: rows.length });
+    expect(watched?.columns).toHaveLength(1);
+    const [daily] = await results();
+    expect(column(daily, "amount")?.current).toMatchObject({ count: rows.length });
+  });
+
   it("checks each window once it has closed: quiet, drifted, a changed unit, an empty one", async () => {
     await prepare();
     await send(rowsOf(28, 1, 2));

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { alertRuleSpec, channelSpec } from "../schema/alert.ts";
+import { durationMs, durationText } from "../schema/duration.ts";
 import { monitorSpec } from "../schema/monitor.ts";
 import { resourceName } from "../schema/names.ts";
 import { retrainPolicySpec } from "../schema/retrain.ts";
+import { BYTE_AMOUNT } from "./byte-amount.ts";
 
 /** Each role and what it is for; `app/auth.ts` says which calls it may make. */
 export const role = z.enum(["viewer", "ingest", "editor", "approver", "admin"]);
@@ -19,6 +21,23 @@ const apiKey = z
       .optional(),
   })
   .refine(({ key, hash }) => (key === undefined) !== (hash === undefined), "expected either key or hash");
+
+const HOUR_MS = 3_600_000;
+
+const retentionAge = z.union([
+  z.literal("forever"),
+  durationText.refine(
+    (text) => durationMs(text) >= HOUR_MS,
+    "expected an hour at least, such as 90d, or forever",
+  ),
+]);
+
+/** What can be set for one model. */
+export const modelSettings = z.strictObject({
+  retention_age: retentionAge
+    .optional()
+    .meta({ description: "Instead of the common `retention_age`; `forever` keeps all" }),
+});
 
 const byteCount = z.int().min(1024);
 
@@ -50,19 +69,41 @@ export const configSchema = z.strictObject({
     .meta({ description: "Least severity that is logged" }),
   memory_limit: z
     .string()
-    .regex(/^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$/, "expected an amount such as 400MB or 2GB")
+    .regex(BYTE_AMOUNT, "expected an amount such as 400MB or 2GB")
     .default("400MB")
     .meta({ description: "Most memory the database takes" }),
   max_body_bytes: byteCount.default(33_554_432).meta({ description: "Longest body of records or labels" }),
   max_baseline_bytes: byteCount
     .default(4_294_967_296)
     .meta({ description: "Largest file a baseline is made from" }),
+  max_upload_bytes: byteCount
+    .default(4_294_967_296)
+    .meta({ description: "Longest CSV or Parquet file of records or labels" }),
+  capture_wait: durationText
+    .default("1h")
+    .meta({ description: "How long half of a captured call waits for the other half" }),
+  max_capture_waiting_bytes: byteCount
+    .default(1_073_741_824)
+    .meta({ description: "Halves of captured calls that may wait; beyond it the answer is 429" }),
   max_queued_bytes: byteCount
     .default(100_663_296)
     .meta({ description: "Records that may wait to be taken in; beyond it the answer is 429" }),
   max_backlog_bytes: byteCount
     .default(67_108_864)
     .meta({ description: "Durable records that may wait for the tables; beyond it the answer is 429" }),
+  retention_age: retentionAge.optional().meta({
+    description:
+      "Records and labels older than this are deleted, their profiles stay; all are kept when absent",
+  }),
+  retention_size: z
+    .string()
+    .regex(BYTE_AMOUNT, "expected an amount such as 500MB or 20GB")
+    .optional()
+    .meta({ description: "The oldest days are deleted while the database holds more than this" }),
+  models: z
+    .record(resourceName, modelSettings)
+    .default({})
+    .meta({ description: "What is different for one model, by name" }),
   monitors: z
     .array(z.strictObject({ model: resourceName, name: resourceName, ...monitorSpec.shape }))
     .default([])
@@ -95,6 +136,9 @@ const TEXT_KEYS: ReadonlySet<ConfigKey> = new Set([
   "smtp_from",
   "log_level",
   "memory_limit",
+  "capture_wait",
+  "retention_age",
+  "retention_size",
 ]);
 
 export function isTextKey(key: ConfigKey): boolean {

@@ -156,6 +156,12 @@ function startTickers({
   };
   return [
     startTicker({ name: "moving records", everyMs: SECOND_MS, work: () => parts.collector.tick(), log }),
+    startTicker({
+      name: "giving up halves of captured calls",
+      everyMs: 10 * SECOND_MS,
+      work: () => parts.capture.tick(),
+      log,
+    }),
     startTicker({ name: "checking windows", everyMs: checkEveryMs, work: checkNow, log }),
     startTicker({ name: "delivering", everyMs: SECOND_MS, work: deliver, turns: "overlapping", log }),
     startTicker({

@@ -50,10 +50,9 @@ export class HourCounts {
     const stale = await this.#database.all<{ hour: Date }>(
       `select t.hour_start as hour from touched_hours t
        left join hour_counts c on c.model = t.model and c.hour_start = t.hour_start
-       left join retention k on k.model = t.model
+       anti join expired_hours e on e.model = t.model and e.hour_start = t.hour_start
        where t.model = $model and t.hour_start >= $from::timestamptz and t.hour_start < $to::timestamptz
          and (c.load_number is null or c.load_number < t.load_number)
-         and (k.kept_from is null or t.hour_start >= k.kept_from)
        order by t.hour_start`,
       { model, from: from.toISOString(), to: to.toISOString() },
     );

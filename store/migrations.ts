@@ -153,10 +153,22 @@ export const migrations: readonly Migration[] = [
          model varchar not null, hour_start timestamptz not null, records bigint not null, labelled bigint not null,
          weight double not null, labelled_weight double not null, load_number bigint not null,
          primary key (model, hour_start))`,
-      // What lies before kept_from is deleted, or about to be: profiles and counts of those hours are final.
-      `create table retention (model varchar primary key, kept_from timestamptz not null, updated_at timestamptz not null)`,
+      // Hours whose records are deleted, or about to be: their profiles and counts are final.
+      `create table expired_hours (
+         model varchar not null, hour_start timestamptz not null, expired_at timestamptz not null,
+         primary key (model, hour_start))`,
       // How many records each counted one stands for: one row of profiles per weight that occurs in the hour.
       "alter table profiles add column weight double default 1",
+    ],
+  },
+  {
+    number: 8,
+    name: "halves of captured calls",
+    statements: [
+      // One row: half of a call that waits for the other (request, response), or word that both have come (both).
+      `create table capture_halves (
+         key varchar not null, side varchar not null, model varchar not null, received_at timestamptz not null,
+         document json, body blob)`,
     ],
   },
 ];

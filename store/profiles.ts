@@ -72,10 +72,9 @@ export class ProfileStore {
     const rows = await this.#database.all<{ hour_start: Date }>(
       `select t.hour_start from touched_hours t
        left join profile_hours p on p.baseline_id = $baseline and p.hour_start = t.hour_start
-       left join retention k on k.model = t.model
+       anti join expired_hours e on e.model = t.model and e.hour_start = t.hour_start
        where t.model = $model and t.hour_start >= $from::timestamptz and t.hour_start < $to::timestamptz
          and (p.load_number is null or p.load_number < t.load_number)
-         and (k.kept_from is null or t.hour_start >= k.kept_from)
        order by t.hour_start`,
       { baseline: baselineId, model, from: from.toISOString(), to: to.toISOString() },
     );

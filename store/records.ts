@@ -5,7 +5,6 @@ import { ServiceError } from "../schema/errors.ts";
 import type { Database } from "./database.ts";
 import { addCounts, type LabelCounts } from "./hour-counts.ts";
 import { identifier, literal } from "./identifier.ts";
-import { keptFromOf } from "./retention.ts";
 
 /** A column as monitors name it, and where it is. */
 export interface RecordColumn {
@@ -61,12 +60,14 @@ export class RecordStore {
     );
   }
 
-  /** First and last event time; undefined when there is no record. */
+  /** First and last event time, also of records that retention has deleted since; undefined when there never was one. */
   async timeRange(model: string): Promise<{ readonly first: Date; readonly last: Date } | undefined> {
     const table = await this.#tableOf(model);
     if (!table) return undefined;
     const [row] = await this.#database.all<{ first: Date | null; last: Date | null }>(
-      `select min(time) as first, max(time) as last from ${table}`,
+      `select min(time) as first, max(time) as last
+       from (select time from ${table} union all select hour_start from expired_hours where model = $model)`,
+      { model },
     );
     return row?.first && row.last ? { first: row.first, last: row.last } : undefined;
   }
@@ -76,28 +77,20 @@ export class RecordStore {
    * counted before, and those hours count whole.
    */
   async countWindow(model: string, window: TimeWindow): Promise<LabelCounts> {
-    const keptFrom = await keptFromOf(this.#database, model);
-    const from = keptFrom && keptFrom > window.from ? keptFrom : window.from;
-    const rows = from < window.to ? await this.windowOf(model, { from, to: window.to }) : undefined;
-    const stored = rows
-      ? await this.#database.all<LabelCounts>(
-          `select count(*) as records, count(label) as labelled, coalesce(sum(weight), 0) as weight,
-             coalesce(sum(weight) filter (label is not null), 0) as "labelledWeight" from ${rows}`,
-        )
-      : [];
-    const deleted = keptFrom
-      ? await this.#database.all<LabelCounts>(
-          `select records, labelled, weight, labelled_weight as "labelledWeight" from hour_counts
-           where model = $model and hour_start < $keptFrom::timestamptz and hour_start < $to::timestamptz
-             and hour_start >= date_trunc('hour', $from::timestamptz)`,
-          {
-            model,
-            keptFrom: keptFrom.toISOString(),
-            from: window.from.toISOString(),
-            to: window.to.toISOString(),
-          },
-        )
-      : [];
+    const rows = await this.windowOf(model, window);
+    if (!rows) return addCounts([]);
+    const deleted = await this.#database.all<LabelCounts & { hour: Date }>(
+      `select hour_start as hour, records, labelled, weight, labelled_weight as "labelledWeight"
+       from expired_hours join hour_counts using (model, hour_start)
+       where model = $model and hour_start < $to::timestamptz and hour_start >= date_trunc('hour', $from::timestamptz)`,
+      { model, from: window.from.toISOString(), to: window.to.toISOString() },
+    );
+    const hours = deleted.map(({ hour }) => timestamp(hour)).join(", ");
+    const stored = await this.#database.all<LabelCounts>(
+      `select count(*) as records, count(label) as labelled, coalesce(sum(weight), 0) as weight,
+         coalesce(sum(weight) filter (label is not null), 0) as "labelledWeight" from ${rows}
+       where ${hours === "" ? "true" : `date_trunc('hour', time) not in (${hours})`}`,
+    );
     return addCounts([...stored, ...deleted]);
   }
 

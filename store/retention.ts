@@ -1,6 +1,6 @@
 import type { Database, Transaction } from "./database.ts";
 import { identifier } from "./identifier.ts";
-import { type CollectedModel, modelNamed } from "./models.ts";
+import { type CollectedModel, modelNamed, readModels } from "./models.ts";
 import { type KeyChunk, type LabelKeyChunk, visitLabelKeys, visitRecordKeys } from "./record-keys.ts";
 
 /** Rows deleted in one transaction, about: while it lasts nothing is loaded. */
@@ -14,23 +14,15 @@ export interface DeletedPiece {
   readonly labels: readonly LabelKeyChunk[];
 }
 
-/** Before this time a model's records are deleted, or about to be; undefined when all are kept. */
-export async function keptFromOf(database: Pick<Database, "all">, model: string): Promise<Date | undefined> {
-  const [row] = await database.all<{ keptFrom: Date }>(
-    `select kept_from as "keptFrom" from retention where model = $model`,
-    { model },
-  );
-  return row?.keptFrom;
-}
-
-/** From here on what was counted of the hours before `time`, which is a full hour, is final. */
-export async function keepFrom(
+/** What was counted of the hours before `time`, which is a full hour, is final from here on. */
+export async function sealBefore(
   tx: Transaction,
   { model, time, now }: { readonly model: string; readonly time: Date; readonly now: Date },
 ): Promise<void> {
   await tx.run(
-    `insert into retention values ($model, $time::timestamptz, $now::timestamptz)
-     on conflict do update set kept_from = greatest(retention.kept_from, excluded.kept_from), updated_at = excluded.updated_at`,
+    `insert or ignore into expired_hours
+     select model, hour_start, $now::timestamptz from touched_hours
+     where model = $model and hour_start < $time::timestamptz`,
     { model, time: time.toISOString(), now: now.toISOString() },
   );
 }
@@ -177,10 +169,26 @@ function copyOf({ rows, high, low }: KeyChunk): KeyChunk {
   return { rows, high: high.slice(), low: low.slice(0, rows) };
 }
 
-/** Bytes of the database that hold something; the file itself does not shrink, what is free in it is used again. */
-export async function usedBytes(database: Database): Promise<number> {
-  const [row] = await database.all<{ used: number }>(
+/**
+ * Bytes of the database that hold something, about: of blocks that deleted rows share with others, the others' part.
+ * The file itself does not shrink; whole blocks that are free are used again.
+ */
+export async function storedBytes(database: Database): Promise<number> {
+  const [size] = await database.all<{ used: number }>(
     "select (used_blocks * block_size)::bigint as used from pragma_database_size()",
   );
-  return row?.used ?? 0;
+  const total = { live: 0, physical: 0 };
+  for (const { recordsTable, labelsTable } of await readModels(database)) {
+    for (const table of [recordsTable, labelsTable]) {
+      const [rows] = await database.all<{ live: number; physical: number }>(
+        `select (select count(*) from ${identifier(table)}) as live, coalesce(sum(count), 0)::bigint as physical
+         from pragma_storage_info($table) where column_name = 'key_low' and segment_type = 'INTEGER'`,
+        { table },
+      );
+      total.live += rows?.live ?? 0;
+      total.physical += rows?.physical ?? 0;
+    }
+  }
+  const share = total.physical === 0 ? 1 : Math.min(1, total.live / total.physical);
+  return Math.round((size?.used ?? 0) * share);
 }

@@ -5,7 +5,7 @@ import { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { withConfig } from "../../app/commands/config-options.ts";
 import { readConfig } from "../../app/config.ts";
-import { configOf, configSchema, role } from "../../app/config-schema.ts";
+import { configOf, configSchema, modelSettings, role } from "../../app/config-schema.ts";
 import { alertRuleSpec, channelSpec } from "../../schema/alert.ts";
 import { monitorSpec } from "../../schema/monitor.ts";
 import { retrainPolicySpec } from "../../schema/retrain.ts";
@@ -56,6 +56,7 @@ describe("docs/configuration.md", () => {
   );
 
   it.each([
+    { heading: "### `models`", shape: modelSettings.shape },
     { heading: "### `monitors`", shape: monitorSpec.shape },
     { heading: "### `retrain_policies`", shape: retrainPolicySpec.shape },
   ])("has each key of $heading and its default", ({ heading, shape }) => {

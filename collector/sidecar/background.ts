@@ -8,7 +8,7 @@ import { decodeCall } from "./decode-call.ts";
 import type { BackgroundStart, FromBackground, ToBackground } from "./messages.ts";
 import { Outbox, type OutboxOptions } from "./outbox.ts";
 import { batchPoster } from "./post-batch.ts";
-import { recordText } from "./record-text.ts";
+import { recordWriter } from "./record-text.ts";
 import { redactor } from "./redact.ts";
 import { isSampled } from "./sampling.ts";
 import { readSlab, type Slab } from "./slab.ts";
@@ -75,10 +75,14 @@ function takeCall(call: Call): void {
     return;
   }
   const version = options.version ?? resourceName.safeParse(decoded.version).data;
+  const { timeMs, latencyMs, status } = call;
+  const write = recordWriter(
+    { id, timeMs, latencyMs, status },
+    { version, deployment: options.deployment, redact },
+  );
   for (const row of decoded.rows) {
-    const text = recordText({ ...call, id }, row, { version, deployment: options.deployment, redact });
     counters.add("captured_records");
-    const full = batch.add(text, call.timeMs);
+    const full = batch.add(write(row), timeMs);
     if (full) outbox.add(full);
   }
 }

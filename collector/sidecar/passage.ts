@@ -1,12 +1,18 @@
-import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { STATUS_CODES } from "node:http";
+import type { AnswerHead } from "./answer-parser.ts";
 import { endToEnd } from "./hop-by-hop.ts";
 import type { Recording } from "./recorder.ts";
-import type { Upstream } from "./upstream.ts";
+import { requestHead } from "./request-head.ts";
+import type { CallOnWire, Connection, Upstream } from "./upstream.ts";
 
 /** What nginx notes for a caller who did not wait for the answer. */
 const CALLER_WENT = 499;
 const STALE: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE"]);
+/** A kept connection that had been closed says so at once; one that ends later may have begun to work on the call. */
+const STALE_WITHIN_MS = 1_000;
+/** Up to here head and body are copied into one piece: a second write costs more. */
+const MOST_COPIED_BYTES = 16 * 1024;
 
 export interface PassageContext {
   readonly upstream: Upstream;
@@ -30,44 +36,72 @@ interface Carrier {
  * One call on its way through: request to the service, answer to the caller, byte by byte as they come, at the pace of
  * the slower side. What is recorded is looked at in passing.
  */
-export class Passage {
+export class Passage implements CallOnWire {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #context: PassageContext;
-  readonly #headers: string[];
-  #outgoing: ClientRequest;
-  #answer: IncomingMessage | undefined;
+  readonly #startedMs = performance.now();
+  readonly #head: string;
+  readonly #framing: "none" | "length" | "chunked";
+  /** Absent when it has been given back, or is broken. */
+  #connection: Connection | undefined;
+  #asked: "nothing" | "head" | "all" = "nothing";
+  #answer: AnswerHead | undefined;
   #continued: "no" | "yes" = "no";
+  #flow: "running" | "held" = "running";
   #state: "asking" | "answering" | "ended" = "asking";
 
   constructor(request: IncomingMessage, response: ServerResponse, context: PassageContext) {
     this.#request = request;
     this.#response = response;
     this.#context = context;
-    this.#headers = headersForService(request);
+    const { head, framing } = requestHead(request, context.upstream);
+    this.#head = head;
+    this.#framing = framing;
     (request as Carrier)[PASSAGE] = this;
     (response as Carrier)[PASSAGE] = this;
     response.sendDate = false;
     response.on("close", onCallerClose);
-    this.#outgoing = this.#ask("any");
-    request.on("data", onRequestData);
-    request.on("end", onRequestEnd);
+    this.#connection = context.upstream.connect(this, request.method, "any");
+    if (framing === "none") {
+      this.#sendHead();
+      this.#asked = "all";
+    } else {
+      request.on("data", onRequestData);
+      request.on("end", onRequestEnd);
+      // A body that has come with the head is told before this: the two then go out as one piece.
+      process.nextTick(sendHeadOf, this);
+    }
   }
 
-  #ask(connection: "any" | "new"): ClientRequest {
-    const { method, url = "/" } = this.#request;
-    const outgoing = this.#context.upstream.request({ method, url, headers: this.#headers, connection });
-    (outgoing as Carrier)[PASSAGE] = this;
-    outgoing.on("response", onAnswer);
-    outgoing.on("error", onServiceError);
-    outgoing.on("drain", onServiceDrain);
-    if (this.#request.headers.expect !== undefined) outgoing.on("continue", onContinue);
-    return outgoing;
+  /** Sends the head when nothing of the body has come yet. */
+  sendHeadNow(): void {
+    if (this.#asked === "nothing") this.#sendHead();
+  }
+
+  #sendHead(): void {
+    this.#asked = "head";
+    this.#connection?.writeText(this.#head);
   }
 
   requestData(chunk: Buffer): void {
     this.#context.recording?.request.add(chunk);
-    if (!this.#outgoing.destroyed && !this.#outgoing.write(chunk)) this.#request.pause();
+    if (this.#connection && !this.#send(this.#connection, chunk)) this.#request.pause();
+  }
+
+  #send(connection: Connection, chunk: Buffer): boolean {
+    if (this.#framing === "chunked") {
+      this.sendHeadNow();
+      connection.writeText(`${chunk.length.toString(16)}\r\n`);
+      connection.write(chunk);
+      return connection.writeText("\r\n");
+    }
+    if (this.#asked === "nothing" && chunk.length <= MOST_COPIED_BYTES) {
+      this.#asked = "head";
+      return connection.write(joined(this.#head, chunk));
+    }
+    this.sendHeadNow();
+    return connection.write(chunk);
   }
 
   serviceDrained(): void {
@@ -75,22 +109,28 @@ export class Passage {
   }
 
   requestEnded(): void {
-    if (this.#outgoing.destroyed) return;
-    const trailers = this.#request.rawTrailers;
-    if (trailers.length > 0) this.#outgoing.addTrailers(pairs(trailers));
-    this.#outgoing.end();
+    const connection = this.#connection;
+    if (!connection) return;
+    this.sendHeadNow();
+    this.#asked = "all";
+    if (this.#framing === "chunked")
+      connection.writeText(`0\r\n${fieldLines(this.#request.rawTrailers)}\r\n`);
+    if (this.#state === "ended") this.#release();
   }
 
-  goAhead(): void {
-    this.#continued = "yes";
-    this.#response.writeContinue();
+  informed({ status }: AnswerHead): void {
+    if (status === 100) {
+      this.#continued = "yes";
+      this.#response.writeContinue();
+    } else if (status === 102) {
+      this.#response.writeProcessing();
+    }
   }
 
-  answered(answer: IncomingMessage): void {
+  answered(answer: AnswerHead): void {
     this.#answer = answer;
-    (answer as Carrier)[PASSAGE] = this;
     this.#state = "answering";
-    const status = answer.statusCode as number; // an answer has one
+    const { status, message } = answer;
     const headers = endToEnd(answer.rawHeaders, answer.headers.connection);
     if (this.#request.httpVersionMinor === 0) dropFraming(headers);
     const id = this.#context.recording?.answered(status);
@@ -99,50 +139,57 @@ export class Passage {
     // Without the go-ahead the caller may or may not send the body that it announced: this connection has no next request.
     if (this.#request.headers.expect !== undefined && this.#continued === "no")
       headers.push("Connection", "close");
-    if (!this.#writeHead(status, answer.statusMessage, headers)) return;
-    answer.on("data", onAnswerData);
-    answer.on("end", onAnswerEnd);
-    answer.on("error", onServiceError);
-    this.#response.on("drain", onCallerDrain);
-  }
-
-  #writeHead(status: number, message: string | undefined, headers: string[]): boolean {
     if (this.#context.state() === "closing") this.#response.shouldKeepAlive = false;
     try {
       this.#response.writeHead(status, message, headers);
-      return true;
     } catch (error) {
+      this.#break();
       this.#fail(`its answer cannot be passed on: ${(error as Error).message}`);
-      this.#outgoing.destroy();
-      return false;
     }
   }
 
-  answerData(chunk: Buffer): void {
+  answerData(chunk: Buffer, part: "more" | "last"): void {
+    if (this.#state !== "answering") return;
     this.#context.recording?.response.add(chunk);
-    if (!this.#response.write(chunk)) this.#answer?.pause();
+    if (part === "last") {
+      this.#response.end(chunk);
+      this.#answerEnded();
+    } else if (!this.#response.write(chunk) && this.#flow === "running") {
+      this.#flow = "held";
+      this.#connection?.pause();
+      this.#response.once("drain", onCallerDrain);
+    }
   }
 
   callerDrained(): void {
-    this.#answer?.resume();
+    this.#flow = "running";
+    this.#connection?.resume();
   }
 
-  answerEnded(): void {
-    const answer = this.#answer as IncomingMessage; // it is the one that ended
-    if (!answer.complete || this.#state === "ended") return; // an error follows, or came before
-    if (answer.rawTrailers.length > 0) this.#response.addTrailers(pairs(answer.rawTrailers));
+  answerEnded(trailers: readonly string[]): void {
+    if (this.#state !== "answering") return;
+    if (trailers.length > 0) this.#response.addTrailers(pairs(trailers));
     this.#response.end();
-    this.#end(answer.statusCode as number);
+    this.#answerEnded();
+  }
+
+  #answerEnded(): void {
+    const { status } = this.#answer as AnswerHead; // it is the one that ended
+    this.#end(status);
+    // A service may answer before it has read all, and read on: whether it does, its own connection tells.
+    if (this.#asked === "all") this.#release();
   }
 
   serviceFailed(error: NodeJS.ErrnoException): void {
-    if (this.#state === "ended") return;
-    if (this.#state === "answering") {
-      if (this.#answer?.complete) return; // the service stopped listening to the rest of the request, and that is all
+    const stale = this.#connection?.stale ?? false;
+    this.#connection = undefined;
+    if (this.#state === "ended") {
+      this.#request.resume(); // the service stopped listening to the rest of the request, and that is all
+    } else if (this.#state === "answering") {
       this.#context.recording?.response.giveUp("cut-off");
       this.#end(502);
       this.#response.destroy(); // the caller sees the answer end early, as it did
-    } else if (this.#mayAskAgain(error)) {
+    } else if (stale && this.#mayAskAgain(error)) {
       this.#askAgain();
     } else {
       this.#fail(error.code ?? error.message);
@@ -151,18 +198,21 @@ export class Passage {
 
   /** A kept connection that the service had closed says nothing about this call, if all that was sent is still there to be sent again. */
   #mayAskAgain(error: NodeJS.ErrnoException): boolean {
-    if (!this.#outgoing.reusedSocket || !STALE.has(error.code ?? "")) return false;
-    return this.#context.recording === undefined
-      ? bodyless(this.#request)
-      : this.#context.recording.request.state === "whole";
+    if (!STALE.has(error.code ?? "") || performance.now() - this.#startedMs > STALE_WITHIN_MS) return false;
+    return this.#framing === "none" || this.#context.recording?.request.state === "whole";
   }
 
   #askAgain(): void {
     this.#context.onRetry();
-    this.#outgoing = this.#ask("new");
-    for (const chunk of this.#context.recording?.request.chunks ?? []) this.#outgoing.write(chunk);
-    if (this.#request.readableEnded) this.requestEnded();
-    else this.#request.resume();
+    const asked = this.#asked;
+    this.#asked = "nothing";
+    const connection = this.#context.upstream.connect(this, this.#request.method, "fresh");
+    this.#connection = connection;
+    this.#sendHead();
+    for (const chunk of this.#context.recording?.request.chunks ?? []) this.#send(connection, chunk);
+    if (asked !== "all") this.#request.resume();
+    else if (this.#framing === "none") this.#asked = "all";
+    else this.requestEnded();
   }
 
   #fail(why: string): void {
@@ -192,10 +242,10 @@ export class Passage {
   }
 
   callerClosed(): void {
+    this.#break(); // a call that went well has given its connection back
     if (this.#state === "ended") return;
     this.#context.recording?.response.giveUp("cut-off");
     this.#end(CALLER_WENT);
-    this.#outgoing.destroy();
   }
 
   #end(status: number): void {
@@ -203,31 +253,28 @@ export class Passage {
     this.#context.recording?.end(status, this.#answer?.headers ?? {});
     this.#context.onEnd(status);
   }
+
+  #release(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.release();
+  }
+
+  #break(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.destroy();
+  }
 }
 
+function sendHeadOf(passage: Passage): void {
+  passage.sendHeadNow();
+}
 function onRequestData(this: Carrier, chunk: Buffer): void {
   this[PASSAGE]?.requestData(chunk);
 }
 function onRequestEnd(this: Carrier): void {
   this[PASSAGE]?.requestEnded();
-}
-function onServiceDrain(this: Carrier): void {
-  this[PASSAGE]?.serviceDrained();
-}
-function onContinue(this: Carrier): void {
-  this[PASSAGE]?.goAhead();
-}
-function onAnswer(this: Carrier, answer: IncomingMessage): void {
-  this[PASSAGE]?.answered(answer);
-}
-function onServiceError(this: Carrier, error: NodeJS.ErrnoException): void {
-  this[PASSAGE]?.serviceFailed(error);
-}
-function onAnswerData(this: Carrier, chunk: Buffer): void {
-  this[PASSAGE]?.answerData(chunk);
-}
-function onAnswerEnd(this: Carrier): void {
-  this[PASSAGE]?.answerEnded();
 }
 function onCallerDrain(this: Carrier): void {
   this[PASSAGE]?.callerDrained();
@@ -236,11 +283,17 @@ function onCallerClose(this: Carrier): void {
   this[PASSAGE]?.callerClosed();
 }
 
-function headersForService(request: IncomingMessage): string[] {
-  const headers = endToEnd(request.rawHeaders, request.headers.connection);
-  // Node frames what it does not know the length of, and here that is: no body.
-  if (bodyless(request) && mayHaveBody(request.method)) headers.push("Content-Length", "0");
-  return headers;
+function joined(head: string, chunk: Buffer): Buffer {
+  const whole = Buffer.allocUnsafe(head.length + chunk.length);
+  whole.write(head, "latin1");
+  chunk.copy(whole, head.length);
+  return whole;
+}
+
+function fieldLines(raw: readonly string[]): string {
+  let lines = "";
+  for (let i = 0; i + 1 < raw.length; i += 2) lines += `${raw[i]}: ${raw[i + 1]}\r\n`;
+  return lines;
 }
 
 /** Who speaks HTTP/1.0 knows no chunks: the end of the connection is the end of the answer. */
@@ -248,14 +301,6 @@ function dropFraming(headers: string[]): void {
   for (let i = headers.length - 2; i >= 0; i -= 2) {
     if (headers[i]?.toLowerCase() === "transfer-encoding") headers.splice(i, 2);
   }
-}
-
-function bodyless({ headers }: IncomingMessage): boolean {
-  return headers["transfer-encoding"] === undefined && headers["content-length"] === undefined;
-}
-
-function mayHaveBody(method: string | undefined): boolean {
-  return method === "POST" || method === "PUT" || method === "PATCH";
 }
 
 function pairs(raw: readonly string[]): [string, string][] {

@@ -1,4 +1,4 @@
-import type { DecodedRow, Features } from "../../protocols/exchange.ts";
+import type { DecodedRow, Features, FeatureValue } from "../../protocols/exchange.ts";
 import { writeJson } from "../../protocols/json.ts";
 import type { Call } from "./call.ts";
 import type { redactor } from "./redact.ts";
@@ -9,34 +9,32 @@ export interface RecordOptions {
   readonly redact: ReturnType<typeof redactor>;
 }
 
-/** One row of a call as the JSON text that the collector takes. */
-export function recordText(
+/** Makes of each row of a call the JSON text that the collector takes. What the rows share is written once. */
+export function recordWriter(
   call: Pick<Call, "timeMs" | "latencyMs" | "status"> & { readonly id: string },
-  row: DecodedRow,
   { version, deployment, redact }: RecordOptions,
-): string {
-  const record = {
-    id: call.id,
-    row: row.row,
-    time: new Date(call.timeMs).toISOString(),
-    version,
-    deployment,
-    inputs: redact(row.inputs),
-    outputs: redact(row.outputs),
-    status: call.status,
-    latency_ms: call.latencyMs,
-  };
-  return holdsBigInt(record.inputs) || holdsBigInt(record.outputs)
-    ? writeJson(record)
-    : JSON.stringify(record);
+): (row: DecodedRow) => string {
+  const time = new Date(call.timeMs).toISOString();
+  const names = `${member("version", version)}${member("deployment", deployment)}`;
+  const start = `{"id":${JSON.stringify(call.id)},"time":"${time}"${names},"row":`;
+  const end = `,"status":${call.status},"latency_ms":${call.latencyMs}}`;
+  return ({ row, inputs, outputs }) =>
+    `${start}${row},"inputs":${textOf(redact(inputs))},"outputs":${textOf(redact(outputs))}${end}`;
+}
+
+function member(name: string, value: string | undefined): string {
+  return value === undefined ? "" : `,"${name}":${JSON.stringify(value)}`;
+}
+
+function textOf(values: Features): string {
+  return holdsBigInt(values) ? writeJson(values) : JSON.stringify(values);
 }
 
 /** Whether a value is a whole number beyond 2^53, which `JSON.stringify` does not take. */
-function holdsBigInt(values: Features): boolean {
-  for (const name in values) {
-    const value = values[name];
+function holdsBigInt(values: Features | readonly FeatureValue[]): boolean {
+  for (const value of Object.values(values)) {
     if (typeof value === "bigint") return true;
-    if (typeof value === "object" && value !== null && holdsBigInt(value as Features)) return true;
+    if (typeof value === "object" && value !== null && holdsBigInt(value)) return true;
   }
   return false;
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import type { AnswerFields } from "./answer-parser.ts";
 import { BodyTee } from "./body-tee.ts";
 import { Budget } from "./budget.ts";
 import type { Call } from "./call.ts";
@@ -95,7 +96,7 @@ export class Recording {
   }
 
   /** To be called when the last byte of the answer has come, or it is clear that none will come. */
-  end(status: number, headers: IncomingHttpHeaders): void {
+  end(status: number, headers: AnswerFields): void {
     if (this.#state === "done") return;
     this.#state = "done";
     const short = this.request.state === "no-memory" || this.response.state === "no-memory";
@@ -141,7 +142,10 @@ function mayHoldId({ chunks, state }: BodyTee): boolean {
   return body?.includes('"id"') ?? false;
 }
 
-function payloadOf(headers: IncomingHttpHeaders, { state, chunks, bytes }: BodyTee): CallHead["request"] {
+function payloadOf(
+  headers: AnswerFields | IncomingHttpHeaders,
+  { state, chunks, bytes }: BodyTee,
+): CallHead["request"] {
   const headerLength = headers["inference-header-content-length"];
   return {
     state,

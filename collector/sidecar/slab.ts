@@ -5,11 +5,13 @@ import type { Call, Payload } from "./call.ts";
  * Calls are handed to the background thread many at a time, copied into one buffer that changes hands: a message per
  * call would cost the proxy more than the call's own copy.
  *
- * Layout of a call: u32 lengths of head, request and response (little-endian), then the three.
+ * Layout of a call, little-endian: lengths of text, request and response (u32 each), time and latency in ms (f64 each),
+ * status (u16), states of id, request and response (u8 each); then the three. The text is `TEXTS` fields, one per line,
+ * in Latin-1, which is what Node takes the bytes of a head for.
  */
-const LENGTHS_BYTES = 12;
-/** Of a text in UTF-8, per UTF-16 unit. */
-const MOST_BYTES_PER_UNIT = 3;
+const FIXED_BYTES = 33;
+const ID_STATES = ["settled", "open"] as const satisfies readonly Call["idState"][];
+const BODY_STATES = ["whole", "too-long", "cut-off", "no-memory"] as const satisfies readonly BodyState[];
 const SLAB_BYTES = 256 * 1024;
 
 /** What is written of a payload: its bytes come apart. */
@@ -47,20 +49,15 @@ export class SlabWriter {
 
   add(call: CallHead, heldBytes: number): void {
     const { request, response } = call;
-    const head = headText(call);
-    const most = LENGTHS_BYTES + head.length * MOST_BYTES_PER_UNIT + request.bytes + response.bytes;
-    if (this.#slab && this.#bytes + most > this.#slab.length) this.flush();
-    this.#slab ??= this.#take(most);
+    const text = textOf(call);
+    const bytes = FIXED_BYTES + text.length + request.bytes + response.bytes;
+    if (this.#slab && this.#bytes + bytes > this.#slab.length) this.flush();
+    this.#slab ??= this.#take(bytes);
     const slab = this.#slab;
-    const start = this.#bytes;
-    let at = start + LENGTHS_BYTES;
-    const headBytes = slab.write(head, at);
-    at += headBytes;
+    let at = writeFixed(slab, this.#bytes, call, text.length);
+    at += slab.write(text, at, "latin1");
     for (const chunk of request.chunks) at += chunk.copy(slab, at);
     for (const chunk of response.chunks) at += chunk.copy(slab, at);
-    slab.writeUInt32LE(headBytes, start);
-    slab.writeUInt32LE(request.bytes, start + 4);
-    slab.writeUInt32LE(response.bytes, start + 8);
     this.#bytes = at;
     this.#heldBytes += heldBytes;
     this.#calls += 1;
@@ -89,77 +86,61 @@ export class SlabWriter {
   }
 }
 
-type HeadFields = readonly [
-  id: string,
-  idState: Call["idState"],
-  timeMs: number,
-  latencyMs: number,
-  status: number,
-  path: string,
-  ...request: PayloadFields,
-  ...response: PayloadFields,
-];
-type PayloadFields = readonly [
-  state: BodyState,
-  type: string | null,
-  encoding: string | null,
-  headerLength: string | null,
-];
-
-function headText({ id, idState, timeMs, latencyMs, status, path, request, response }: CallHead): string {
-  const fields: HeadFields = [
-    id,
-    idState,
-    timeMs,
-    latencyMs,
-    status,
-    path,
-    ...payloadFields(request),
-    ...payloadFields(response),
-  ];
-  return JSON.stringify(fields);
+function writeFixed(slab: Buffer, at: number, call: CallHead, textBytes: number): number {
+  slab.writeUInt32LE(textBytes, at);
+  slab.writeUInt32LE(call.request.bytes, at + 4);
+  slab.writeUInt32LE(call.response.bytes, at + 8);
+  slab.writeDoubleLE(call.timeMs, at + 12);
+  slab.writeDoubleLE(call.latencyMs, at + 20);
+  slab.writeUInt16LE(call.status, at + 28);
+  slab[at + 30] = ID_STATES.indexOf(call.idState);
+  slab[at + 31] = BODY_STATES.indexOf(call.request.state);
+  slab[at + 32] = BODY_STATES.indexOf(call.response.state);
+  return at + FIXED_BYTES;
 }
 
-function payloadFields({ state, type, encoding, headerLength }: PayloadHead): PayloadFields {
-  return [state, type ?? null, encoding ?? null, headerLength ?? null];
+function textOf({ id, path, request, response }: CallHead): string {
+  return `${id}\n${path}\n${fieldsOf(request)}\n${fieldsOf(response)}`;
+}
+
+function fieldsOf({ type = "", encoding = "", headerLength = "" }: PayloadHead): string {
+  return `${type}\n${encoding}\n${headerLength}`;
 }
 
 /** The calls of a slab. Their bodies are views of it. */
 export function* readSlab({ buffer: slab, bytes }: Slab): Generator<Call> {
   const buffer = Buffer.from(slab, 0, bytes);
   for (let at = 0; at < bytes; ) {
-    const [head, request, response] = [0, 4, 8].map((offset) => buffer.readUInt32LE(at + offset)) as [
-      number,
-      number,
-      number,
-    ];
-    const headAt = at + LENGTHS_BYTES;
-    const requestAt = headAt + head;
-    const responseAt = requestAt + request;
-    at = responseAt + response;
-    const [id, idState, timeMs, latencyMs, status, path, ...payloads] = JSON.parse(
-      buffer.toString("utf8", headAt, requestAt),
-    ) as HeadFields;
-    const [a, b, c, d, e, f, g, h] = payloads;
+    const textAt = at + FIXED_BYTES;
+    const requestAt = textAt + buffer.readUInt32LE(at);
+    const responseAt = requestAt + buffer.readUInt32LE(at + 4);
+    const end = responseAt + buffer.readUInt32LE(at + 8);
+    const [id = "", path = "", ...fields] = buffer.toString("latin1", textAt, requestAt).split("\n");
     yield {
       id,
-      idState,
-      timeMs,
-      latencyMs,
-      status,
       path,
-      request: payload([a, b, c, d], buffer.subarray(requestAt, responseAt)),
-      response: payload([e, f, g, h], buffer.subarray(responseAt, at)),
+      idState: ID_STATES[buffer[at + 30] as number] ?? "settled",
+      timeMs: buffer.readDoubleLE(at + 12),
+      latencyMs: buffer.readDoubleLE(at + 20),
+      status: buffer.readUInt16LE(at + 28),
+      request: payload(fields, 0, buffer[at + 31], buffer.subarray(requestAt, responseAt)),
+      response: payload(fields, 3, buffer[at + 32], buffer.subarray(responseAt, end)),
     };
+    at = end;
   }
 }
 
-function payload([state, type, encoding, headerLength]: PayloadFields, body: Uint8Array): Payload {
+function payload(
+  fields: readonly string[],
+  from: number,
+  state: number | undefined,
+  body: Uint8Array,
+): Payload {
   return {
-    state,
-    type: type ?? undefined,
-    encoding: encoding ?? undefined,
-    headerLength: headerLength ?? undefined,
+    state: BODY_STATES[state ?? 0] ?? "whole",
+    type: fields[from] || undefined,
+    encoding: fields[from + 1] || undefined,
+    headerLength: fields[from + 2] || undefined,
     body,
   };
 }

@@ -2,9 +2,14 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Alerts } from "../alerts/alerts.ts";
+import { type CaptureIntake, openCaptureIntake } from "../collector/capture-formats/capture-intake.ts";
+import { ForeignBodies } from "../collector/capture-formats/foreign-bodies.ts";
+import { TableUpload } from "../collector/capture-formats/table-upload.ts";
 import { type Collector, openCollector } from "../collector/collector.ts";
 import { Outbox } from "../events/outbox.ts";
 import { Retrain } from "../retrain-trigger/retrain.ts";
+import { durationMs } from "../schema/duration.ts";
+import { CaptureHalves } from "../store/capture-halves.ts";
 import { Database } from "../store/database.ts";
 import { EventStore } from "../store/events.ts";
 import { HourCounts } from "../store/hour-counts.ts";
@@ -26,6 +31,8 @@ const COLLECTOR_FOLDERS = ["loading", "exports"] as const;
 /** What the service is made of. */
 export interface Parts extends MonitorParts {
   readonly collector: Collector;
+  readonly capture: CaptureIntake;
+  readonly foreign: ForeignBodies;
   readonly outbox: Outbox;
   readonly alerts: Alerts;
   readonly retrain: Retrain;
@@ -75,6 +82,20 @@ export async function openParts({
         backlogBytes: config.max_backlog_bytes,
       },
     });
+    const capture = await openCaptureIntake({
+      collector,
+      halves: new CaptureHalves(database),
+      metrics,
+      now,
+      waitMs: durationMs(config.capture_wait),
+      mostBytes: config.max_capture_waiting_bytes,
+    });
+    const upload = new TableUpload({
+      collector,
+      database,
+      folder: scratchDir,
+      mostBytes: config.max_upload_bytes,
+    });
     metrics.set("leeway_ingest_queue_limit_bytes", {}, config.max_queued_bytes);
     metrics.set("leeway_ingest_backlog_limit_bytes", {}, config.max_backlog_bytes);
     const outbox = new Outbox({ database, now, random });
@@ -87,6 +108,8 @@ export async function openParts({
     return {
       database,
       collector,
+      capture,
+      foreign: new ForeignBodies({ intake: capture, upload, collector }),
       outbox,
       metrics,
       now,

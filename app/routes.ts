@@ -1,5 +1,6 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { addAlertRoutes } from "../alerts/routes.ts";
+import { addCaptureRoutes } from "../collector/capture-formats/routes.ts";
 import { addCollectorRoutes } from "../collector/routes.ts";
 import { addEventRoutes } from "../events/routes.ts";
 import { addRetrainRoutes } from "../retrain-trigger/routes.ts";
@@ -26,7 +27,8 @@ export function addRoutes(
     readonly publicUrl: string;
   },
 ): void {
-  addCollectorRoutes(api, parts.collector);
+  addCollectorRoutes(api, parts.collector, parts.foreign);
+  addCaptureRoutes(api, parts.foreign);
   addBaselineRoutes(api, {
     ...parts,
     maxFileBytes: config.max_baseline_bytes,

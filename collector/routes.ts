@@ -4,7 +4,8 @@ import { Readable } from "node:stream";
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { resourceName } from "../schema/names.ts";
-import { ingestAnswer, labelRecord, scoringRecord, timeText } from "../schema/record.ts";
+import { type IngestAnswer, ingestAnswer, labelRecord, scoringRecord, timeText } from "../schema/record.ts";
+import { type ForeignBodies, type ForeignBody, foreignQuery } from "./capture-formats/foreign-bodies.ts";
 import type { Collector } from "./collector.ts";
 import { batchFormat, readBody } from "./request-body.ts";
 
@@ -27,12 +28,13 @@ const problems = {
 } as const;
 
 /** The ways in (records, labels) and the way out as a file (records of a window). */
-export function addCollectorRoutes(api: OpenAPIHono, collector: Collector): void {
+export function addCollectorRoutes(api: OpenAPIHono, collector: Collector, foreign?: ForeignBodies): void {
   addIngestRoute(api, {
     path: "/v1/models/{model}/records",
     summary: "Store scored instances",
     schema: reference(api, "ScoringRecord", scoringRecord),
     take: (model, body) => collector.receiveRecords(model, body),
+    foreign: (model, body) => foreign?.take("records", model, body),
     collector,
   });
   addIngestRoute(api, {
@@ -40,6 +42,7 @@ export function addCollectorRoutes(api: OpenAPIHono, collector: Collector): void
     summary: "Store ground truth",
     schema: reference(api, "LabelRecord", labelRecord),
     take: (model, body) => collector.receiveLabels(model, body),
+    foreign: (model, body) => foreign?.take("labels", model, body),
     collector,
   });
   addExportRoute(api, collector);
@@ -59,12 +62,15 @@ function addIngestRoute(
     summary,
     schema,
     take,
+    foreign,
     collector,
   }: {
     readonly path: string;
     readonly summary: string;
     readonly schema: { readonly $ref: string };
     readonly take: Collector["receiveRecords"];
+    /** Takes a body that is neither JSON nor NDJSON. */
+    readonly foreign: (model: string, body: ForeignBody) => Promise<IngestAnswer> | undefined;
     readonly collector: Collector;
   },
 ): void {
@@ -77,11 +83,16 @@ function addIngestRoute(
       "202 means durable: what was stored survives a crash. Good records of a batch are kept and bad ones named, also when all are bad. A record that was sent before (same id and row) counts as a duplicate, so retries are safe.",
     request: {
       params: modelPath,
+      query: foreignQuery,
       body: {
         required: true,
         content: {
           "application/json": { schema: { type: "array", items: schema } },
           "application/x-ndjson": { schema },
+          "text/csv": { schema: { type: "string" } },
+          "application/vnd.apache.parquet": { schema: { type: "string", format: "binary" } },
+          "application/cloudevents+json": { schema: { type: "object" } },
+          "application/cloudevents-batch+json": { schema: { type: "array", items: { type: "object" } } },
         },
       },
     },
@@ -95,10 +106,12 @@ function addIngestRoute(
   });
   api.openapi(route, async (context) => {
     const { model } = context.req.valid("param");
+    const { incoming } = (context.env ?? {}) as { readonly incoming?: IncomingMessage };
+    const taken = foreign(model, { request: context.req.raw, incoming, query: context.req.valid("query") });
+    if (taken) return context.json(await taken, 202);
     const format = batchFormat(context.req.header("content-type"));
     const room = collector.reserve();
     try {
-      const { incoming } = (context.env ?? {}) as { readonly incoming?: IncomingMessage };
       const bytes = await readBody({ request: context.req.raw, incoming }, collector.limits, room);
       const idempotencyKey = context.req.header("idempotency-key");
       return context.json(await take(model, { bytes, format, idempotencyKey }), 202);

@@ -53,6 +53,8 @@ export const queries = {
   labelsComplete: `max by (model, window) (${shown("leeway_labels_complete_ratio")})`,
   retentionDeleted: `sum by (model, kind) (increase(${shown("leeway_retention_deleted_total")}[${RATE}]))`,
   storeBytes: `max by (instance) (${shown("leeway_store_bytes")})`,
+  captureWaiting: `max by (instance) (${shown("leeway_capture_waiting_halves")})`,
+  captureExpired: `sum by (model, kind) (increase(${shown("leeway_capture_expired_total")}[${RATE}]))`,
   windowAge: `time() - max by (model, monitor) (${shown("leeway_window_end_timestamp_seconds")})`,
   checkOverdue: `clamp_min(time() - max by (model, monitor) (${shown("leeway_next_check_timestamp_seconds")}), 0)`,
   ingestDuration: (quantile: number) => quantileOf(quantile, shownBuckets("leeway_ingest_duration_seconds")),

@@ -80,8 +80,8 @@ export const metricTable = {
   },
   leeway_capture_expired_total: {
     kind: "counter",
-    labels: ["model", "side"],
-    values: { side: ["request", "response"] },
+    labels: ["model", "kind"],
+    values: { kind: ["request", "response"] },
     help: "Halves of captured calls whose other half did not come in time, by which half it was.",
   },
   leeway_window_records: {

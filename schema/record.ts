@@ -66,3 +66,18 @@ export const ingestAnswer = z
   .meta({ id: "IngestAnswer" });
 
 export type IngestAnswer = z.infer<typeof ingestAnswer>;
+
+/** What became of captured calls: `received` counts the records and labels they became. */
+export const captureAnswer = ingestAnswer
+  .extend({
+    events: z.int().meta({ description: "Events, lines or messages that came" }),
+    waiting: z.int().meta({ description: "Halves of calls that are kept until the other half comes" }),
+    repeated: z.int().meta({ description: "Halves of calls that had come before" }),
+    ignored: z.int().meta({ description: "Events of a kind that is not collected" }),
+    notes: z
+      .array(z.object({ index: z.int(), note: z.string() }))
+      .meta({ description: "What was left out of a record, and why" }),
+  })
+  .meta({ id: "CaptureAnswer" });
+
+export type CaptureAnswer = z.infer<typeof captureAnswer>;

@@ -116,6 +116,18 @@ export const ingest = {
       min: 0,
     }),
     lines({
+      title: "Captured calls by halves",
+      says: "Requests and answers of captured calls that wait for their other half, and those given up because it did not come in time.",
+      unit: "short",
+      width: 24,
+      height: 6,
+      asks: [
+        { expr: queries.captureWaiting, legend: "{{instance}} waiting" },
+        { expr: queries.captureExpired, legend: "{{model}} {{kind}} given up" },
+      ],
+      min: 0,
+    }),
+    lines({
       title: "Age of the last window, and how late the next check is",
       says: "The age climbs by one window's length and falls back when the next one closes. Overdue above nought means that the scheduler is behind.",
       unit: "s",

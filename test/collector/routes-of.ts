@@ -1,4 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { ForeignBodies } from "../../collector/capture-formats/foreign-bodies.ts";
 import type { Collector } from "../../collector/collector.ts";
 import { addCollectorRoutes } from "../../collector/routes.ts";
 import { ServiceError } from "../../schema/errors.ts";
@@ -13,7 +14,7 @@ const STATUS: Readonly<Record<string, number>> = {
 };
 
 /** The collector's routes with errors as the application answers them. */
-export function routesOf(collector: Collector): OpenAPIHono {
+export function routesOf(collector: Collector, foreign?: ForeignBodies): OpenAPIHono {
   const api = new OpenAPIHono({
     defaultHook: (result) => {
       if (!result.success) throw new ServiceError("invalid-input", result.error.message);
@@ -28,6 +29,6 @@ export function routesOf(collector: Collector): OpenAPIHono {
       retry === undefined ? {} : { "retry-after": String(retry) },
     );
   });
-  addCollectorRoutes(api, collector);
+  addCollectorRoutes(api, collector, foreign);
   return api;
 }

@@ -1,0 +1,76 @@
+import type { IncomingMessage } from "node:http";
+import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { resourceName } from "../../schema/names.ts";
+import { captureAnswer } from "../../schema/record.ts";
+import { type ForeignBodies, foreignQuery } from "./foreign-bodies.ts";
+
+const query = foreignQuery.pick({ inputs: true, outputs: true }).extend({
+  model: resourceName
+    .optional()
+    .meta({ description: "Name to store under; needed where the format names no model (SageMaker)" }),
+});
+
+const event = { type: "object" } as const;
+const problems = {
+  400: { description: "The body as a whole cannot be read" },
+  413: { description: "The body is longer than the limit" },
+  429: { description: "Too much is waiting: try again after Retry-After seconds" },
+  503: { description: "Nothing can be made durable just now: try again after Retry-After seconds" },
+} as const;
+
+/** The ways in for what other systems capture. */
+export function addCaptureRoutes(api: OpenAPIHono, foreign: ForeignBodies): void {
+  const formats = [
+    {
+      path: "/v1/capture/kserve",
+      summary: "Take events of the loggers of KServe and Seldon Core",
+      format: "events",
+    },
+    { path: "/v1/capture/azureml", summary: "Take lines of Azure ML's data collector", format: "events" },
+    {
+      path: "/v1/capture/sagemaker",
+      summary: "Take lines of SageMaker's data capture, or of its ground truth",
+      format: "sagemaker",
+    },
+    {
+      path: "/v1/events-in",
+      summary: "Take CloudEvents: what a logger captured, or records and labels in their data",
+      format: "events",
+    },
+  ] as const;
+  for (const { path, summary, format } of formats) {
+    const route = createRoute({
+      method: "post",
+      path,
+      tags: ["collect"],
+      summary,
+      description:
+        "202 means durable. Request and answer are joined by their id, whichever comes first; a half is kept until the other comes or its time is over. What is not understood is named and keeps nothing else back.",
+      request: {
+        query,
+        body: {
+          required: true,
+          content: {
+            "application/json": { schema: event },
+            "application/x-ndjson": { schema: event },
+            "application/cloudevents+json": { schema: event },
+            "application/cloudevents-batch+json": { schema: { type: "array", items: event } },
+          },
+        },
+      },
+      responses: {
+        202: {
+          description: "What became of it",
+          content: { "application/json": { schema: captureAnswer } },
+        },
+        ...problems,
+      },
+    });
+    api.openapi(route, async (context) => {
+      const { model, ...names } = context.req.valid("query");
+      const { incoming } = (context.env ?? {}) as { readonly incoming?: IncomingMessage };
+      const body = { request: context.req.raw, incoming, query: names };
+      return context.json(await foreign.capture({ format, model }, body), 202);
+    });
+  }
+}

@@ -1,0 +1,95 @@
+import type { Database } from "./database.ts";
+
+/** Half of a captured call that waits for the other, or word that both have come. */
+export interface StoredHalf {
+  readonly key: string;
+  readonly side: "request" | "response" | "both";
+  readonly model: string;
+  /** JSON; null when both have come. */
+  readonly document: string | null;
+  readonly body: Uint8Array | null;
+}
+
+/** Halves that waited in vain, by model and side. */
+export interface ExpiredHalves {
+  readonly model: string;
+  readonly side: "request" | "response";
+  readonly halves: number;
+}
+
+/** Keeps halves of captured calls until the other half has come. */
+export class CaptureHalves {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** All that is known under these keys. */
+  find(keys: readonly string[]): Promise<StoredHalf[]> {
+    return this.#database.all<StoredHalf>(
+      `select key, side, model, document, body from capture_halves
+       where key in (select unnest(from_json($keys, '["VARCHAR"]')))`,
+      { keys: JSON.stringify(keys) },
+    );
+  }
+
+  /** Adds halves, and notes keys whose both halves have come. Durable when it returns. */
+  async keep(
+    halves: readonly StoredHalf[],
+    completed: readonly { readonly key: string; readonly model: string }[],
+    receivedAt: Date,
+  ): Promise<void> {
+    const both = completed.map(({ key, model }): StoredHalf => {
+      return { key, model, side: "both", document: null, body: null };
+    });
+    const rows = [...halves, ...both].map(({ body, ...half }) => ({
+      ...half,
+      body: body && Buffer.from(body.buffer, body.byteOffset, body.length).toString("base64"),
+    }));
+    if (rows.length === 0) return;
+    await this.#database.transaction(async (tx) => {
+      if (completed.length > 0) {
+        await tx.run(
+          `delete from capture_halves where key in (select unnest(from_json($keys, '["VARCHAR"]')))`,
+          { keys: JSON.stringify(completed.map(({ key }) => key)) },
+        );
+      }
+      await tx.run(
+        `insert into capture_halves
+         select row.key, row.side, row.model, $receivedAt::timestamptz, row.document, from_base64(row.body)
+         from (select unnest(from_json($rows,
+           '[{"key":"VARCHAR","side":"VARCHAR","model":"VARCHAR","document":"VARCHAR","body":"VARCHAR"}]')) as row)`,
+        { rows: JSON.stringify(rows), receivedAt: receivedAt.toISOString() },
+      );
+    });
+  }
+
+  /** Removes what was received before `before`. @returns the halves that never found the other. */
+  async expire(before: Date): Promise<ExpiredHalves[]> {
+    const parameters = { before: before.toISOString() };
+    const [row] = await this.#database.all<{ old: boolean }>(
+      "select count(*) > 0 as old from capture_halves where received_at < $before::timestamptz",
+      parameters,
+    );
+    if (!row?.old) return [];
+    return this.#database.transaction(async (tx) => {
+      const expired = await tx.all<ExpiredHalves>(
+        `select model, side, count(*) as halves from capture_halves
+         where received_at < $before::timestamptz and side <> 'both' group by all order by all`,
+        parameters,
+      );
+      await tx.run("delete from capture_halves where received_at < $before::timestamptz", parameters);
+      return expired;
+    });
+  }
+
+  /** What waits now. */
+  async waiting(): Promise<{ readonly halves: number; readonly bytes: number }> {
+    const [row] = await this.#database.all<{ halves: number; bytes: number }>(
+      `select count(*) as halves, coalesce(sum(octet_length(body) + strlen(key) + strlen(document)), 0)::double as bytes
+       from capture_halves where side <> 'both'`,
+    );
+    return row ?? { halves: 0, bytes: 0 };
+  }
+}

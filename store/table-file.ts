@@ -1,0 +1,137 @@
+import { ServiceError } from "../schema/errors.ts";
+import type { Database } from "./database.ts";
+import { identifier, literal } from "./identifier.ts";
+
+/** A column of an uploaded table; `type` as DuckDB calls it. */
+export interface TableColumn {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** A member of the JSON that a row is read as. */
+export type JsonMember = JsonColumn | { readonly member: string; readonly members: readonly JsonMember[] };
+
+interface JsonColumn {
+  readonly member: string;
+  readonly column: TableColumn;
+  readonly as: "value" | "text" | "time" | "whole";
+}
+
+/** A table in a file that the database may read: Parquet is read in place, CSV by its header. */
+export class TableFile {
+  readonly columns: readonly TableColumn[];
+  readonly rows: number;
+  readonly #database: Database;
+  readonly #source: string;
+
+  constructor(options: {
+    readonly database: Database;
+    readonly source: string;
+    readonly columns: readonly TableColumn[];
+    readonly rows: number;
+  }) {
+    this.#database = options.database;
+    this.#source = options.source;
+    this.columns = options.columns;
+    this.rows = options.rows;
+  }
+
+  /**
+   * The rows as lines of JSON, in order, in parts of about `partBytes`. Missing values have no member.
+   *
+   * @param where - Only rows that have a value in this column.
+   * @throws ServiceError `invalid-input` when the file is damaged.
+   */
+  async *jsonLines(
+    members: readonly JsonMember[],
+    { partBytes, where }: { readonly partBytes: number; readonly where?: TableColumn | undefined },
+  ): AsyncGenerator<string> {
+    const condition = where ? ` where ${identifier(where.name)} is not null` : "";
+    const connection = await this.#database.connect();
+    try {
+      const result = await reading(() =>
+        connection.stream(`select ${objectOf(members)} from ${this.#source}${condition}`),
+      );
+      let lines: string[] = [];
+      let length = 0;
+      for (;;) {
+        const chunk = await reading(() => result.fetchChunk());
+        if (!chunk || chunk.rowCount === 0) break;
+        for (const line of chunk.getColumnValues(0)) {
+          lines.push(String(line));
+          length += lines.at(-1)?.length ?? 0;
+        }
+        if (length < partBytes) continue;
+        yield lines.join("\n");
+        lines = [];
+        length = 0;
+      }
+      if (lines.length > 0) yield lines.join("\n");
+    } finally {
+      connection.closeSync();
+    }
+  }
+}
+
+/** @throws ServiceError `invalid-input` when the file cannot be read as what it is said to be. */
+export async function openTableFile(
+  database: Database,
+  path: string,
+  format: "csv" | "parquet",
+): Promise<TableFile> {
+  const file = literal(path);
+  const source =
+    format === "parquet"
+      ? `read_parquet(${file})`
+      : // Said outright, or DuckDB may take a header that is too short, or rows that begin with #, for something to skip.
+        `read_csv(${file}, header = true, skip = 0, comment = '', sample_size = -1)`;
+  const described = await reading(() =>
+    database.all<{ column_name: string; column_type: string }>(`describe select * from ${source}`),
+  );
+  const [count] = await reading(() => database.all<{ n: number }>(`select count(*) as n from ${source}`));
+  const columns = described.map(({ column_name: name, column_type: type }) => ({ name, type }));
+  return new TableFile({ database, source, columns, rows: count?.n ?? 0 });
+}
+
+/** What DuckDB says of a file, as a mishap of whoever sent it. */
+async function reading<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ServiceError) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    const said = message
+      .split("\n")
+      .filter((line) => !line.includes("file"))
+      .slice(0, 3)
+      .join(" ")
+      .slice(0, 500);
+    throw new ServiceError("invalid-input", `the table cannot be read: ${said}`, { cause: error });
+  }
+}
+
+function objectOf(members: readonly JsonMember[]): string {
+  const texts = members.map((member) => {
+    const key = literal(`${JSON.stringify(member.member)}:`);
+    return "members" in member ? `${key} || ${objectOf(member.members)}` : `${key} || ${jsonOf(member)}`;
+  });
+  return texts.length === 0 ? "'{}'" : `'{' || concat_ws(',', ${texts.join(", ")}) || '}'`;
+}
+
+/** The JSON text of a value; null where it is missing. */
+function jsonOf({ column, as }: JsonColumn): string {
+  const name = identifier(column.name);
+  if (as === "text") return `to_json(${name}::varchar)::varchar`;
+  if (as === "whole") return `${name}::bigint::varchar`;
+  if (as === "time")
+    return /^(TIMESTAMP|DATE)/.test(column.type)
+      ? `to_json(strftime(${name}::timestamptz::timestamp, '%Y-%m-%dT%H:%M:%S.%fZ'))::varchar`
+      : `to_json(${name}::varchar)::varchar`;
+  if (/^(FLOAT|DOUBLE)$/.test(column.type))
+    return `case when isfinite(${name}) then to_json(${name})::varchar when isinf(${name}) then to_json(if(${name} > 0, 'Infinity', '-Infinity'))::varchar end`;
+  if (column.type === "JSON") return `${name}::varchar`;
+  if (/^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|DECIMAL.*)$/.test(column.type))
+    return `${name}::varchar`;
+  if (/^BOOLEAN$|^STRUCT|^MAP|\[\d*\]$/.test(column.type)) return `to_json(${name})::varchar`;
+  return `to_json(${name}::varchar)::varchar`;
+}

@@ -10,21 +10,23 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
-/** Starts a TypeScript program that prints its port on the first line. */
-export async function startServer(program: string, args: readonly string[]): Promise<ServerProcess> {
-  const child = spawn(
-    process.execPath,
-    ["--import", "tsx", join(import.meta.dirname, "..", program), ...args],
-    {
-      stdio: ["ignore", "pipe", "inherit"],
-    },
-  );
+const ROOT = join(import.meta.dirname, "..");
+
+/** Starts a program that prints its port, or its URL as `leeway serve` does, on its first line. */
+export async function startServer(args: readonly string[]): Promise<ServerProcess> {
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
   const [line] = await once(createInterface({ input: child.stdout }), "line");
+  const port = /"url":"[^"]+:(\d+)"/.exec(line)?.[1] ?? line;
   const stop = async () => {
     child.kill("SIGTERM");
     await once(child, "exit");
   };
-  return { child, port: Number(line), stop };
+  return { child, port: Number(port), stop };
+}
+
+/** `leeway serve` as it was built, with its own settings. */
+export function startBuiltLeeway(dataDir: string): Promise<ServerProcess> {
+  return startServer(["dist/app/cli.js", "serve", "--port", "0", "--data-dir", dataDir]);
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });

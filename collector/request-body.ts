@@ -52,7 +52,7 @@ export interface BodySource {
 export async function readBody(
   { request, incoming }: BodySource,
   limits: Pick<CollectorLimits, "bodyBytes" | "inflateRatio">,
-  room: Pick<Reservation, "grow">,
+  room: Pick<Reservation, "grow" | "memory">,
 ): Promise<Uint8Array> {
   const decoder = decoderFor(request.headers.get("content-encoding"));
   const header = request.headers.get("content-length");
@@ -80,26 +80,35 @@ function receive(
   incoming: IncomingMessage,
   length: number | undefined,
   limit: number,
-  room: Pick<Reservation, "grow">,
+  room: Pick<Reservation, "grow" | "memory">,
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const parts: Buffer[] = [];
-    let received = 0;
     if (length !== undefined) room.grow(length);
+    const parts: Buffer[] = [];
+    let whole: Buffer | undefined;
+    let received = 0;
     const take = (part: Buffer) => {
+      const at = received;
       received += part.length;
-      parts.push(part);
       try {
         if (received > limit) throw tooLarge(limit);
         if (length === undefined) room.grow(part.length);
       } catch (error) {
         incoming.off("data", take);
         reject(error);
+        return;
+      }
+      if (length === undefined || part.length === length) parts.push(part);
+      else {
+        whole ??= room.memory(length);
+        whole.set(part, at);
       }
     };
     const end = () => {
+      incoming.off("data", take); // the memory is another request's soon
       if (!incoming.complete)
         reject(new ServiceError("invalid-input", `the body was cut short after ${received} bytes`));
+      else if (whole) resolve(whole.subarray(0, received));
       else resolve(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts, received));
     };
     incoming.on("data", take);

@@ -73,7 +73,7 @@ function pageOf(
   const levels = definitionLevels(frames, columns, rows);
   const values: Uint8Array[] = [];
   for (const column of columns) if (column) values.push(column.data);
-  const data = layout === "bool" ? [packBits(values)] : values.length > 8 ? [Buffer.concat(values)] : values;
+  const data = layout === "bool" ? [packBits(values)] : values.length > 64 ? [Buffer.concat(values)] : values;
   const size = data.reduce((sum, part) => sum + part.length, levels.length);
   const header = new ThriftWriter().item((page) =>
     page

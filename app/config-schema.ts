@@ -91,6 +91,27 @@ export const configSchema = z.strictObject({
   max_backlog_bytes: byteCount
     .default(67_108_864)
     .meta({ description: "Durable records that may wait for the tables; beyond it the answer is 429" }),
+  query_seconds: z
+    .number()
+    .positive()
+    .max(3_600)
+    .default(300)
+    .meta({
+      description: "Longest that one SQL query may take; 30 s, or this when less, when it asks for nothing",
+    }),
+  query_rows: z
+    .int()
+    .min(1)
+    .max(100_000_000)
+    .default(1_000_000)
+    .meta({ description: "Most rows of the answer to one SQL query" }),
+  query_bytes: byteCount.default(64_000_000).meta({ description: "Longest answer to one SQL query" }),
+  query_memory_share: z
+    .number()
+    .min(0.05)
+    .max(1)
+    .default(0.5)
+    .meta({ description: "Share of memory_limit that one SQL query may take" }),
   retention_age: retentionAge.optional().meta({
     description:
       "Records and labels older than this are deleted, their profiles stay; all are kept when absent",

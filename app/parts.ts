@@ -16,14 +16,17 @@ import { HourCounts } from "../store/hour-counts.ts";
 import { MonitorStore } from "../store/monitors.ts";
 import { ProfileStore } from "../store/profiles.ts";
 import { QueryRunner } from "../store/query.ts";
+import { queryLimitsOf } from "../store/query-limits.ts";
 import { RecordStore } from "../store/records.ts";
 import { ResultStore } from "../store/results.ts";
 import { isLoopback } from "./auth.ts";
 import { Baselines } from "./baseline.ts";
 import type { Config } from "./config-schema.ts";
+import { Exports } from "./exports.ts";
 import type { Log } from "./log.ts";
 import type { ServiceMetrics } from "./metrics.ts";
 import type { MonitorParts } from "./monitor.ts";
+import { version } from "./package-root.ts";
 
 /** Where the collector keeps files that the database reads and writes. */
 const COLLECTOR_FOLDERS = ["loading", "exports"] as const;
@@ -40,6 +43,7 @@ export interface Parts extends MonitorParts {
   readonly metrics: ServiceMetrics;
   readonly queries: QueryRunner;
   readonly hourCounts: HourCounts;
+  readonly exports: Exports;
   /** Folder for files under way; empty after a start. */
   readonly scratchDir: string;
   close(): Promise<void>;
@@ -101,10 +105,16 @@ export async function openParts({
     const outbox = new Outbox({ database, now, random });
     const mayBePrivate = config.allow_private_targets ?? isLoopback(config.host);
     const privateAddresses = mayBePrivate ? "allow" : "refuse";
-    const queries = new QueryRunner({ database, folder: scratchDir, pause: (ms) => sleep(ms) });
+    const queries = new QueryRunner({
+      database,
+      folder: scratchDir,
+      pause: (ms) => sleep(ms),
+      limits: queryLimitsOf(config),
+    });
     const told = { database, outbox, privateAddresses, metrics, now, publicUrl } as const;
     const email =
       config.smtp_url === undefined ? undefined : { smtpUrl: config.smtp_url, from: config.smtp_from };
+    const records = new RecordStore(database);
     return {
       database,
       collector,
@@ -115,7 +125,8 @@ export async function openParts({
       now,
       scratchDir,
       queries,
-      records: new RecordStore(database),
+      records,
+      exports: new Exports({ database, records, folder: join(dataDir, "exports"), version, now }),
       hourCounts: new HourCounts(database),
       baselines: new Baselines(database),
       monitors: new MonitorStore(database),

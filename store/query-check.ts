@@ -1,5 +1,23 @@
 import { ServiceError } from "../schema/errors.ts";
-import { GROWTH_LIMIT, INSERTED_CHARACTERS, ruleOf, TABLE_FUNCTIONS } from "./query-functions.ts";
+import { castGrowth } from "./query-casts.ts";
+import {
+  functionRule,
+  hasSafePath,
+  INSERTED_CHARACTERS,
+  PATH_FUNCTIONS,
+  TABLE_FUNCTIONS,
+} from "./query-functions.ts";
+import {
+  checkSize,
+  largest,
+  lengthOf,
+  NOTHING,
+  ofText,
+  oneMore,
+  type QuerySize,
+  repeated,
+  together,
+} from "./query-size.ts";
 
 /** What a query may read: names of views, as they are written. */
 export interface QueryTables {
@@ -9,12 +27,20 @@ export interface QueryTables {
   readonly results: readonly string[];
 }
 
-type Node = Readonly<Record<string, unknown>>;
-/** Names that a `with` around the place defines, in lower case. */
-type Scope = ReadonlySet<string>;
+export type QueryNode = Readonly<Record<string, unknown>>;
+
+/** What the place that is looked at sees of what is around it. Names are in lower case. */
+interface Scope {
+  /** Queries of a `with`. */
+  readonly tables: ReadonlyMap<string, QuerySize>;
+  /** Columns of the same query that a name was given to. */
+  readonly aliases: ReadonlyMap<string, QuerySize>;
+  /** The longest that a column may be. */
+  readonly column: QuerySize;
+}
 
 const EXPRESSIONS = new Set([
-  ..."BETWEEN CASE CAST COLLATE COLUMN_REF COMPARISON CONJUNCTION CONSTANT FUNCTION".split(" "),
+  ..."BETWEEN CASE CAST COLLATE COLUMN_REF COMPARISON CONJUNCTION CONSTANT FUNCTION LAMBDA".split(" "),
   ..."OPERATOR POSITIONAL_REFERENCE STAR SUBQUERY WINDOW".split(" "),
 ]);
 
@@ -28,7 +54,6 @@ const PARTS = new Set([
 
 /** Other parts that people may write, and what to do instead. */
 const INSTEAD: Readonly<Record<string, string>> = {
-  LAMBDA: "a lambda is not taken in a query: unnest the list and use a subquery",
   RECURSIVE_CTE_NODE: "`with recursive` is not taken in a query: join the view to itself",
   PARAMETER: "a query has no parameters: write the values into it",
 };
@@ -36,6 +61,10 @@ const INSTEAD: Readonly<Record<string, string>> = {
 /** Schemas in which DuckDB's own functions are; the parser writes some of them itself. */
 const FUNCTION_SCHEMAS = new Set(["", "main", "pg_catalog"]);
 
+/** Parts of a query from which its other parts take their columns, in the order in which they see each other. */
+const SOURCES = ["from_table", "left", "right", "source"] as const;
+
+const MOST_GROUPING_SETS = 64;
 /** How many names a message lists. */
 const NAMES_SHOWN = 20;
 
@@ -46,14 +75,13 @@ const NAMES_SHOWN = 20;
  * @throws ServiceError `invalid-input` that names the first part that is not taken.
  */
 export function checkQuery(parsed: unknown, tables: QueryTables): void {
-  new QueryCheck(tables).visit(parsed, new Set());
+  new QueryCheck(tables).visit(parsed, { tables: new Map(), aliases: new Map(), column: NOTHING });
 }
 
 class QueryCheck {
   readonly #tables: QueryTables;
   readonly #models: ReadonlySet<string>;
   readonly #results: ReadonlySet<string>;
-  #doublings = 0;
 
   constructor(tables: QueryTables) {
     this.#tables = tables;
@@ -61,48 +89,94 @@ class QueryCheck {
     this.#results = lowerCase(tables.results);
   }
 
-  visit(value: unknown, scope: Scope): void {
-    if (Array.isArray(value)) {
-      for (const item of value) this.visit(item, scope);
-      return;
-    }
-    if (!isNode(value)) return;
+  /** @returns How large what it makes may become. */
+  visit(value: unknown, scope: Scope): QuerySize {
+    if (Array.isArray(value)) return largest(value.map((item) => this.visit(item, scope)));
+    if (!isNode(value)) return NOTHING;
     this.#checkKind(value);
-    if (value.class === "CONSTANT") return; // a value of the caller: nothing in it is part of the statement
-    if (value.class === "CAST") {
-      this.visit(value.child, scope);
-      return;
+    return checkSize(this.#visitNode(value, scope));
+  }
+
+  #visitNode(node: QueryNode, scope: Scope): QuerySize {
+    switch (node.class) {
+      case "CONSTANT":
+        return ofText(textOf(node)); // a value of the caller: nothing in it is part of the statement
+      case "COLUMN_REF":
+        return largest([scope.column, ...namesOf(node).map((name) => scope.aliases.get(name) ?? NOTHING)]);
+      case "POSITIONAL_REFERENCE":
+        return largest([scope.column, ...scope.aliases.values()]);
+      case "STAR":
+        return largest([scope.column, this.#visitParts(node, scope)]);
+      case "CAST":
+        return repeated(this.visit(node.child, scope), castGrowth(node.cast_type));
+      case "FUNCTION":
+      case "WINDOW":
+        return this.#visitFunction(node, scope);
+      case "LAMBDA": // functions that take one are none of ours: it is `->` on JSON
+        checkPath("->", node.expr);
+        return this.#visitParts(node, scope);
+      case "OPERATOR":
+        return node.type === "ARRAY_CONSTRUCTOR"
+          ? this.#visitAll(node, scope)
+          : this.#visitParts(node, scope);
+      case undefined:
+        return this.#visitPart(node, scope);
+      default:
+        return this.#visitParts(node, scope);
     }
-    if (value.class === "FUNCTION" || value.class === "WINDOW") this.#checkFunction(value);
-    if (value.class === undefined) {
-      if (value.type === "BASE_TABLE") this.#checkTable(value, scope);
-      if (value.type === "SHOW_REF") checkShow(value);
-      if (value.type === "TABLE_FUNCTION") {
-        this.#checkTableFunction(value, scope);
-        return;
+  }
+
+  #visitPart(node: QueryNode, scope: Scope): QuerySize {
+    if (node.type === "BASE_TABLE") return this.#visitTable(node, scope);
+    if (node.type === "TABLE_FUNCTION") return this.#visitTableFunction(node, scope);
+    if (node.type === "SHOW_REF") checkShow(node);
+    if (Array.isArray(node.group_sets) && node.group_sets.length > MOST_GROUPING_SETS) {
+      throw refused(
+        `the query groups in ${node.group_sets.length} ways (cube, rollup, grouping sets), and ${MOST_GROUPING_SETS} is the most: take fewer columns, or ask more than once`,
+      );
+    }
+    return this.#visitParts(node, scope);
+  }
+
+  /** Visits what is in a node: first where its columns come from, then what makes columns of them, then the rest. */
+  #visitParts(node: QueryNode, outer: Scope): QuerySize {
+    let scope = this.#visitWith(node, outer);
+    const sizes: QuerySize[] = [];
+    const done = new Set<string>(["cte_map", "sample"]); // a sample holds constants only
+    for (const key of node.class === undefined ? SOURCES : []) {
+      if (!(key in node)) continue;
+      const size = this.visit(node[key], scope);
+      sizes.push(size);
+      done.add(key);
+      scope = { ...scope, column: lengthOf([scope.column, size]) };
+    }
+    if (Array.isArray(node.select_list)) {
+      done.add("select_list");
+      for (const item of node.select_list) {
+        const size = this.visit(item, scope);
+        sizes.push(size);
+        const alias = isNode(item) ? String(item.alias).toLowerCase() : "";
+        if (alias !== "") scope = { ...scope, aliases: new Map(scope.aliases).set(alias, lengthOf([size])) };
       }
     }
-    const inner = this.#visitWith(value, scope);
-    for (const [key, part] of Object.entries(value)) {
-      if (key === "cte_map" || key === "sample") continue; // a sample holds constants only
-      this.visit(part, inner);
-    }
+    for (const [key, part] of Object.entries(node)) if (!done.has(key)) sizes.push(this.visit(part, scope));
+    return largest(sizes);
   }
 
   /** Visits the queries of a `with`, each of which sees those before it, and returns what the query behind it sees. */
-  #visitWith(node: Node, scope: Scope): Scope {
+  #visitWith(node: QueryNode, scope: Scope): Scope {
     if (!isNode(node.cte_map)) return scope;
     const entries = Array.isArray(node.cte_map.map) ? node.cte_map.map : [];
-    let inner = scope;
+    const tables = new Map(scope.tables);
     for (const entry of entries) {
       if (!isNode(entry)) throw notTaken("this `with`");
-      this.visit(entry.value, inner);
-      inner = new Set([...inner, String(entry.key).toLowerCase()]);
+      const size = this.visit(entry.value, { ...scope, tables });
+      tables.set(String(entry.key).toLowerCase(), size);
     }
-    return inner;
+    return { ...scope, tables };
   }
 
-  #checkKind(node: Node): void {
+  #checkKind(node: QueryNode): void {
     const kind = node.class ?? node.type;
     if (kind === undefined || isNode(kind)) return; // a list of a kind, or what describes a value
     const known = node.class === undefined ? PARTS : EXPRESSIONS;
@@ -112,34 +186,32 @@ class QueryCheck {
     throw notTaken(`"${String(kind)}"`);
   }
 
-  #checkFunction(node: Node): void {
+  #visitFunction(node: QueryNode, scope: Scope): QuerySize {
     const name = String(node.function_name).toLowerCase();
     const place = [node.catalog, node.schema].filter((part) => part !== "" && part !== undefined).join(".");
-    const children = Array.isArray(node.children) ? node.children : [];
-    const rule = ruleOf(name, children.filter((child) => !isConstant(child)).length);
+    const rule = functionRule(name);
     if (rule.may === "no" || !FUNCTION_SCHEMAS.has(place)) {
       const called = place === "" || place === "main" ? name : `${place}.${name}`;
+      const instead = rule.may === "no" ? rule.instead : undefined;
       throw refused(
-        `the function "${clip(called)}" is not taken in a query: docs/query.md lists those that are`,
+        `the function "${clip(called)}" is not taken in a query: ${instead ?? "docs/sql.md lists those that are"}`,
       );
     }
-    this.#doublings += rule.doublings;
-    if (this.#doublings > GROWTH_LIMIT) {
-      throw refused(
-        `the query joins or rewrites texts and lists too often (at "${name}"; || counts 1, replace 4, and ${GROWTH_LIMIT} is the most): select the parts, and put them together where you use them`,
-      );
-    }
-    if (rule.insertedArgument === undefined) return;
-    const inserted: unknown = children[rule.insertedArgument];
-    const text = isConstant(inserted) && isNode(inserted.value) ? inserted.value.value : undefined;
-    if (typeof text !== "string" || text.length > INSERTED_CHARACTERS) {
-      throw refused(
-        `what "${name}" puts in has to be a text written out, of at most ${INSERTED_CHARACTERS} characters`,
-      );
-    }
+    const children: readonly unknown[] = Array.isArray(node.children) ? node.children : [];
+    if (PATH_FUNCTIONS.has(name)) for (const path of children.slice(1)) checkPath(name, path);
+    if (rule.insertedArgument !== undefined) checkInserted(name, children[rule.insertedArgument]);
+    const arguments_ = children.map((child) => this.visit(child, scope));
+    const { children: _, ...rest } = node;
+    const given = rule.arguments === "joined" ? together(arguments_) : largest(arguments_);
+    return largest([checkSize(repeated(given, rule.growth), name), this.#visitParts(rest, scope)]);
   }
 
-  #checkTableFunction(node: Node, scope: Scope): void {
+  #visitAll(node: QueryNode, scope: Scope): QuerySize {
+    const children: readonly unknown[] = Array.isArray(node.children) ? node.children : [];
+    return together(children.map((child) => this.visit(child, scope)));
+  }
+
+  #visitTableFunction(node: QueryNode, scope: Scope): QuerySize {
     const call = isNode(node.function) ? node.function : {};
     const name = String(call.function_name).toLowerCase();
     const known =
@@ -149,22 +221,27 @@ class QueryCheck {
         `the table function "${clip(name)}" is not taken in a query, which reads views only: ${this.#names()}`,
       );
     }
-    this.visit(call.children, scope);
-    this.visit(call.filter, scope);
-    this.visit(call.order_bys, scope);
+    const children: readonly unknown[] = Array.isArray(call.children) ? call.children : [];
+    if (PATH_FUNCTIONS.has(name)) for (const path of children.slice(1)) checkPath(name, path);
+    return largest([children, call.filter, call.order_bys].map((part) => this.visit(part, scope)));
   }
 
-  #checkTable(node: Node, scope: Scope): void {
+  #visitTable(node: QueryNode, scope: Scope): QuerySize {
     const schema = String(node.schema_name);
     const table = String(node.table_name);
+    const name = table.toLowerCase();
+    const ofCaller = schema === "" ? scope.tables.get(name) : undefined;
     const known =
       schema === ""
-        ? scope.has(table.toLowerCase()) || this.#models.has(table.toLowerCase())
+        ? ofCaller !== undefined || this.#models.has(name)
         : schema.toLowerCase() === "views"
-          ? this.#models.has(table.toLowerCase())
-          : schema.toLowerCase() === "results" && this.#results.has(table.toLowerCase());
-    if (known && node.catalog_name === "" && (node.at_clause ?? null) === null) return;
+          ? this.#models.has(name)
+          : schema.toLowerCase() === "results" && this.#results.has(name);
     const asked = [node.catalog_name, schema, table].filter((part) => part !== "").join(".");
+    if (known && (node.at_clause ?? null) !== null) {
+      throw refused(`"${clip(asked)}" has no earlier versions: use a condition on received_at`);
+    }
+    if (known && node.catalog_name === "") return oneMore(ofCaller);
     throw refused(`there is no "${clip(asked)}" to be queried: ${this.#names()}`);
   }
 
@@ -178,18 +255,40 @@ class QueryCheck {
 }
 
 /** `describe` and `summarize` of a query are welcome; `show tables` tells of tables that are not to be seen. */
-function checkShow(node: Node): void {
+function checkShow(node: QueryNode): void {
   const type = node.show_type;
   if (isNode(node.query) && (type === "DESCRIBE" || type === "SUMMARY")) return;
   throw refused("`show` is not taken in a query: select * from results.models lists the models");
 }
 
-function isNode(value: unknown): value is Node {
-  return value !== null && typeof value === "object" && !Array.isArray(value);
+/** A list of paths, or one that goes down to every depth, would give the same text many times over. */
+function checkPath(name: string, node: unknown): void {
+  if (isNode(node) && node.class === "CONSTANT" && hasSafePath(textOf(node))) return;
+  throw refused(
+    `the path of "${name}" has to be one text or number, written out and without "..": such as '$.a.b', 'a' or 0`,
+  );
 }
 
-function isConstant(value: unknown): value is Node {
-  return isNode(value) && value.class === "CONSTANT";
+function checkInserted(name: string, node: unknown): void {
+  const text = isNode(node) && node.class === "CONSTANT" ? textOf(node) : undefined;
+  if (text !== undefined && text.length <= INSERTED_CHARACTERS) return;
+  throw refused(
+    `what "${name}" puts in has to be a text written out, of at most ${INSERTED_CHARACTERS} characters`,
+  );
+}
+
+/** The text of a constant; undefined when it is another value. */
+function textOf(node: QueryNode): string | undefined {
+  const value = isNode(node.value) ? node.value.value : undefined;
+  return typeof value === "string" ? value : undefined;
+}
+
+function namesOf({ column_names: names }: QueryNode): readonly string[] {
+  return Array.isArray(names) ? names.map((name) => String(name).toLowerCase()) : [];
+}
+
+function isNode(value: unknown): value is QueryNode {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
 }
 
 function lowerCase(names: readonly string[]): ReadonlySet<string> {
@@ -201,7 +300,7 @@ function clip(name: string): string {
 }
 
 function notTaken(what: string): ServiceError {
-  return refused(`${what} is not taken in a query: docs/query.md says what is`);
+  return refused(`${what} is not taken in a query: docs/sql.md says what is`);
 }
 
 function refused(message: string): ServiceError {

@@ -2,7 +2,7 @@
  * What a query may call. A function that is not named here is refused: DuckDB's next version may bring one that reads a
  * file. Left out on purpose, besides all that reach outside or show settings: those whose one call may take any amount
  * of memory or time, because DuckDB cannot be interrupted within a call (repeat, lpad, range as a list, printf,
- * levenshtein, functions that take a lambda).
+ * levenshtein, functions that take a lambda). docs/sql.md lists them all.
  */
 const PLAIN = words(`
   + - * / // % ** ^ & | ~ << >> ! !__postfix @
@@ -26,11 +26,11 @@ const PLAIN = words(`
   weekday weekofyear year yearweek
   constant_or_null error nullif typeof uuid gen_random_uuid
   array_contains array_distinct array_extract array_has array_has_all array_has_any array_indexof array_intersect
-  array_length array_position array_reverse_sort array_slice array_sort array_unique array_value cardinality
+  array_length array_position array_reverse_sort array_slice array_sort array_unique cardinality
   element_at flatten list_avg list_contains list_count list_distinct list_element list_extract list_first list_has
-  list_has_all list_has_any list_indexof list_intersect list_last list_max list_median list_min 
+  list_has_all list_has_any list_indexof list_intersect list_last list_max list_median list_min
   list_position list_reverse_sort list_slice list_sort list_stddev_pop list_stddev_samp list_sum list_unique
-   map_contains map_entries map_extract map_extract_value map_from_entries map_keys map_values 
+  map_contains map_entries map_extract map_extract_value map_from_entries map_keys map_values
   struct_extract struct_extract_at struct_keys struct_values unnest unpivot_list
   from_json json_array_length json_contains json_exists json_extract json_extract_path json_extract_path_text
   json_extract_string json_keys json_structure json_type json_valid json_value
@@ -44,63 +44,104 @@ const PLAIN = words(`
   json_group_array json_group_object
 `);
 
-/**
- * Functions that put their arguments together. With two that are no constants the answer may be twice as long as each,
- * and doublings multiply: forty `||` in nested queries make a text of a terabyte out of one letter.
- */
+/** Functions that put their arguments together: the answer may be as long as all of them. */
 const JOINING = words(`
-  || array_cat array_concat array_value concat concat_ws json_array json_object list_cat list_concat list_pack list_value
-  map row struct_pack
+  || array_cat array_concat array_value concat concat_ws list_cat list_concat list_pack list_value map row struct_pack
 `);
 
-/** Other functions whose answer may be longer than what they are given, and how often a call may double it. */
+/** JSON writes a quote as two characters and some others as six. */
+const ESCAPED = 6;
+/** Sixteen bytes for one, or sixteen characters put in for one. */
+const SPREAD = 16;
+export const INSERTED_CHARACTERS = SPREAD;
+
+/** Functions whose answer may be longer than what they are given, and how many times. */
 const GROWING: ReadonlyMap<string, number> = new Map([
-  ["array_to_json", 1],
-  ["json_quote", 1],
-  ["regexp_extract_all", 4],
-  ["regexp_replace", 4],
-  ["regexp_split_to_array", 4],
-  ["replace", 4],
-  ["row_to_json", 1],
-  ["split", 4],
-  ["str_split", 4],
-  ["strftime", 4],
-  ["string_split", 4],
-  ["string_to_array", 4],
-  ["to_json", 1],
+  ["array_to_json", ESCAPED],
+  ["json_array", ESCAPED],
+  ["json_group_array", ESCAPED],
+  ["json_group_object", ESCAPED],
+  ["json_object", ESCAPED],
+  ["json_quote", ESCAPED],
+  ["row_to_json", ESCAPED],
+  ["to_json", ESCAPED],
+  ["regexp_extract_all", SPREAD],
+  ["regexp_replace", SPREAD],
+  ["regexp_split_to_array", SPREAD],
+  ["replace", SPREAD],
+  ["split", SPREAD],
+  ["str_split", SPREAD],
+  ["strftime", SPREAD],
+  ["string_split", SPREAD],
+  ["string_to_array", SPREAD],
 ]);
 
-/** Where the text put in stands among the arguments; a longer one would multiply the length of the answer by more. */
+const JOINING_AND_GROWING = words("json_array json_object");
+
+/** Where the text put in stands among the arguments. */
 const INSERTED_ARGUMENT: ReadonlyMap<string, number> = new Map([
   ["concat_ws", 0],
   ["regexp_replace", 2],
   ["replace", 2],
 ]);
 
+/** Functions whose further arguments are paths into JSON. */
+export const PATH_FUNCTIONS: ReadonlySet<string> = words(`
+  -> ->> json_array_length json_each json_exists json_extract json_extract_path json_extract_path_text
+  json_extract_string json_keys json_type json_value
+`);
+
 /** Rows out of nothing but their arguments, made while they are read. */
 export const TABLE_FUNCTIONS: ReadonlySet<string> = words("range generate_series unnest json_each");
 
-/** Doublings that one statement may hold. */
-export const GROWTH_LIMIT = 16;
-/** Characters of a text that is put into another. */
-export const INSERTED_CHARACTERS = 16;
+/** What to do without a function that people miss. */
+const INSTEAD: readonly (readonly [RegExp, string])[] = [
+  [
+    /^(list|array)_(transform|filter|reduce|apply)$|^(apply|filter|reduce)$/,
+    "unnest the list and use a subquery",
+  ],
+  [
+    /^(list|array)_aggregate?$|^(list|array)_aggr$/,
+    "unnest the list and aggregate, or use list_sum, list_avg, list_max",
+  ],
+  [/^(range|generate_series)$/, "use it behind from: select * from range(10)"],
+  [/^(repeat|lpad|rpad|format|printf|bar)$/, "let what reads the answer lay it out"],
+];
 
 export type FunctionRule =
-  | { readonly may: "no" }
-  | { readonly may: "yes"; readonly doublings: number; readonly insertedArgument: number | undefined };
-
-/** Whether a query may call the function `name` (lower case) with this many arguments that are no constants. */
-export function ruleOf(name: string, variables: number): FunctionRule {
-  if (JOINING.has(name)) {
-    return {
-      may: "yes",
-      doublings: Math.ceil(Math.log2(Math.max(variables, 1))),
-      insertedArgument: INSERTED_ARGUMENT.get(name),
+  | { readonly may: "no"; readonly instead: string | undefined }
+  | {
+      readonly may: "yes";
+      /** Whether the answer may be as long as the arguments together, or as the longest of them. */
+      readonly arguments: "joined" | "longest";
+      /** How many times longer than that. */
+      readonly growth: number;
+      readonly insertedArgument: number | undefined;
     };
+
+/** Whether and how a query may call the function `name` (in lower case). */
+export function functionRule(name: string): FunctionRule {
+  const growth = GROWING.get(name);
+  if (growth === undefined && !PLAIN.has(name) && !JOINING.has(name)) {
+    return { may: "no", instead: INSTEAD.find(([pattern]) => pattern.test(name))?.[1] };
   }
-  const doublings = GROWING.get(name);
-  if (doublings === undefined && !PLAIN.has(name)) return { may: "no" };
-  return { may: "yes", doublings: doublings ?? 0, insertedArgument: INSERTED_ARGUMENT.get(name) };
+  return {
+    may: "yes",
+    arguments: JOINING.has(name) || JOINING_AND_GROWING.has(name) ? "joined" : "longest",
+    growth: growth ?? 1,
+    insertedArgument: INSERTED_ARGUMENT.get(name),
+  };
+}
+
+/** Whether a path into JSON (no text: a position) names one part of it, or the parts of one. */
+export function hasSafePath(path: string | undefined): boolean {
+  return path === undefined || !(path.includes("..") || path.includes("**") || path.split("*").length > 3);
+}
+
+/** Names of the functions that a query may call, for the guide; operators are left out. */
+export function takenFunctions(): readonly string[] {
+  const all = new Set([...PLAIN, ...JOINING, ...GROWING.keys()]);
+  return [...all].filter((name) => /^[a-z]/.test(name)).sort();
 }
 
 function words(text: string): ReadonlySet<string> {

@@ -26,6 +26,25 @@ export const queryLimits: QueryLimits = {
   waiting: 20,
 };
 
+/** The limits with what the service's configuration says of them. */
+export function queryLimitsOf(settings: {
+  readonly query_seconds: number;
+  readonly query_rows: number;
+  readonly query_bytes: number;
+  readonly query_memory_share: number;
+}): QueryLimits {
+  const { query_seconds: mostSeconds, query_rows: mostRows } = settings;
+  return {
+    ...queryLimits,
+    mostSeconds,
+    defaultSeconds: Math.min(queryLimits.defaultSeconds, mostSeconds),
+    mostRows,
+    defaultRows: Math.min(queryLimits.defaultRows, mostRows),
+    answerBytes: settings.query_bytes,
+    memoryShare: settings.query_memory_share,
+  };
+}
+
 export function inMegabytes(bytes: number): string {
   return `${Math.round(bytes / 1_000_000)} MB`;
 }

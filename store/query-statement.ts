@@ -91,23 +91,41 @@ function partTypes(type: DuckDBType): readonly DuckDBType[] {
 
 /** The statement as DuckDB's own parser reads it. */
 async function parse(connection: DuckDBConnection, sql: string): Promise<unknown> {
-  const parsed = JSON.parse(await serialize(connection, sql)) as {
-    readonly error: boolean;
-    readonly error_type?: string;
-    readonly error_message?: string;
-    readonly statements?: readonly unknown[];
-  };
+  const parsed = readTree(await serialize(connection, sql));
   if (parsed.error || !parsed.statements) {
     const only = parsed.error_type === "not implemented";
     throw new ServiceError(
       "invalid-input",
       only
         ? "only a SELECT is taken in a query: nothing can be changed, set, loaded, attached or written by it"
-        : `the query cannot be read: ${parsed.error_message ?? "it is not SQL"}`,
+        : `the query cannot be read: ${parseProblem(parsed.error_message ?? "it is not SQL")}`,
     );
   }
   if (parsed.statements.length !== 1) throw oneStatement(parsed.statements.length);
   return parsed.statements[0];
+}
+
+interface Tree {
+  readonly error: boolean;
+  readonly error_type?: string;
+  readonly error_message?: string;
+  readonly statements?: readonly unknown[];
+}
+
+function readTree(text: string): Tree {
+  try {
+    return JSON.parse(text) as Tree; // DuckDB's own form
+  } catch {
+    throw new ServiceError("invalid-input", "the query holds a number larger than 1.8e308: none is stored");
+  }
+}
+
+/** DuckDB's words, but for those that advise what nobody may do here. */
+function parseProblem(message: string): string {
+  if (/expression depth limit/.test(message)) {
+    return "it is nested more than 1,000 deep: take it apart, such as with `with`, or use in (…) for a long or";
+  }
+  return message;
 }
 
 async function serialize(connection: DuckDBConnection, sql: string): Promise<string> {

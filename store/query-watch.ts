@@ -7,9 +7,37 @@ const LOOK_EVERY_MS = 50;
 /** What ingest and monitors may come to take beside the query, outside the database's own count. */
 const OTHERS_BYTES = 300_000_000;
 
+/** What a query may leave behind for the next to use. */
+const LEFT_BYTES = 50_000_000;
+
+/**
+ * How much the process has grown since no query ran: part of what queries take (states of aggregates, plans) is in no
+ * count of the database's.
+ */
+export class ProcessGrowth {
+  #running = 0;
+  #calmBytes = 0;
+  /** Queries that took too much and are not gone yet: what they hold would be counted against the next one. */
+  tooLarge = 0;
+
+  /** @param cachedBytes - Of tables: they come and go with the work of others. */
+  begin(cachedBytes: number): void {
+    if (this.#running === 0) this.#calmBytes = process.memoryUsage.rss() - cachedBytes;
+    this.#running += 1;
+  }
+
+  bytes(cachedBytes: number): number {
+    return process.memoryUsage.rss() - cachedBytes - this.#calmBytes;
+  }
+
+  end(): void {
+    this.#running -= 1;
+  }
+}
+
 interface QueryWatch {
-  /** Says that the connection is not to be touched any more. */
-  end(): void;
+  /** To be called when the query has ended. Resolves when what it held is given back; the connection is free then. */
+  end(): Promise<void>;
   /** Resolves a moment after that. */
   readonly ended: Promise<void>;
 }
@@ -18,10 +46,11 @@ interface QueryWatch {
  * Looks after a query while it runs: ends it when it takes too much memory, and interrupts it for as long as it does not
  * stop, because an interrupt that comes between two steps is forgotten.
  */
-export function watchQuery({
+export async function watchQuery({
   connection,
   database,
   pause,
+  growth,
   stop,
   memoryBytes,
   look,
@@ -29,44 +58,59 @@ export function watchQuery({
   readonly connection: DuckDBConnection;
   readonly database: Database;
   readonly pause: (ms: number) => Promise<unknown>;
+  readonly growth: ProcessGrowth;
   readonly stop: AbortController;
   readonly memoryBytes: number;
   /** A further look; what it throws ends the query. */
   readonly look: () => Promise<void>;
-}): QueryWatch {
-  let state: "running" | "ended" = "running";
-  const watching = (async () => {
-    const own = await database.connect(); // the shared one may be busy
-    try {
-      const before = await memoryOf(own);
-      const processBefore = process.memoryUsage.rss() - before.cached;
-      while (state === "running") {
-        if (stop.signal.aborted) connection.interrupt();
-        else {
-          await look();
-          const now = await memoryOf(own);
-          const working = now.working - before.working;
-          const process_ = process.memoryUsage.rss() - now.cached - processBefore - OTHERS_BYTES;
-          if (Math.max(working, process_) > memoryBytes) throw tooMuchMemory(memoryBytes);
-        }
-        await pause(LOOK_EVERY_MS);
-      }
-    } finally {
-      own.closeSync();
-    }
-  })().catch(async (error: unknown) => {
-    stop.abort(error);
+}): Promise<QueryWatch> {
+  while (growth.tooLarge > 0 && !stop.signal.aborted) await pause(LOOK_EVERY_MS);
+  const own = await database.connect(); // the shared one may be busy
+  const before = await memoryOf(own);
+  growth.begin(before.cached);
+  let cached = before.cached;
+  let state: "running" | "too-large" | "ended" = "running";
+  const watch = async () => {
     while (state === "running") {
-      connection.interrupt();
+      if (stop.signal.aborted) connection.interrupt();
+      else {
+        await look();
+        const now = await memoryOf(own);
+        cached = now.cached;
+        const taken = Math.max(now.working - before.working, growth.bytes(cached) - OTHERS_BYTES);
+        if (taken > memoryBytes) {
+          state = "too-large";
+          growth.tooLarge += 1;
+          throw tooMuchMemory(memoryBytes);
+        }
+      }
       await pause(LOOK_EVERY_MS);
     }
-  });
+  };
+  const ended = watch()
+    .catch(async (error: unknown) => {
+      stop.abort(error);
+      while (state !== "ended") {
+        connection.interrupt();
+        await pause(LOOK_EVERY_MS);
+      }
+    })
+    .finally(() => own.closeSync());
   return {
-    ended: watching,
-    end: () => {
+    ended,
+    end: async () => {
+      const reached = state;
       state = "ended";
+      if (growth.bytes(cached) > LEFT_BYTES) await giveBack(connection);
+      if (reached === "too-large") growth.tooLarge -= 1;
+      growth.end();
     },
   };
+}
+
+/** Setting the limit to what it is makes the database hand freed memory back at once, not when it has been idle. */
+async function giveBack(connection: DuckDBConnection): Promise<void> {
+  await connection.run("set memory_limit = current_setting('memory_limit')").catch(() => undefined); // it is not the query's fault
 }
 
 /** Bytes that hold tables (they can be let go at any time) and bytes that queries work with. */

@@ -15,7 +15,7 @@ import {
 } from "./query-statement.ts";
 import { type TextFormat, textWriter } from "./query-text.ts";
 import { QueryTurns } from "./query-turns.ts";
-import { watchQuery } from "./query-watch.ts";
+import { ProcessGrowth, watchQuery } from "./query-watch.ts";
 
 export type QueryFormat = TextFormat | "parquet";
 
@@ -49,6 +49,7 @@ export class QueryRunner {
   readonly #pause: (ms: number) => Promise<unknown>;
   readonly #limits: QueryLimits;
   readonly #turns: QueryTurns;
+  readonly #growth = new ProcessGrowth();
   readonly #closing = new AbortController();
   readonly #underWay = new Set<Promise<unknown>>();
 
@@ -127,10 +128,11 @@ export class QueryRunner {
     const connection = await this.#database.connect();
     const file =
       request.format === "parquet" ? join(this.#folder, `query-${randomUUID()}.parquet`) : undefined;
-    const watch = watchQuery({
+    const watch = await watchQuery({
       connection,
       database: this.#database,
       pause: this.#pause,
+      growth: this.#growth,
       stop,
       memoryBytes: catalog.memoryBytes * this.#limits.memoryShare,
       look: async () => {
@@ -152,7 +154,7 @@ export class QueryRunner {
       throw this.#told(error);
     } finally {
       connection.interrupt(); // a stream that was not read to its end is still at work
-      watch.end();
+      await watch.end();
       connection.closeSync();
     }
   }
@@ -266,6 +268,13 @@ export class QueryRunner {
 
   /** What DuckDB says of a query, for whoever wrote it. */
   #told(error: unknown): unknown {
+    if (error instanceof RangeError && /call stack/.test(error.message)) {
+      return new ServiceError(
+        "invalid-input",
+        "the query makes lists or objects nested too deep to be told: take a part of them",
+        { cause: error },
+      );
+    }
     if (!(error instanceof Error) || error instanceof ServiceError || error instanceof RangeError)
       return error;
     const kind = /^([\w ]+) Error: /.exec(error.message)?.[1];

@@ -1,6 +1,7 @@
 import { ServiceError } from "../schema/errors.ts";
 import type { Database } from "./database.ts";
 import { identifier, literal } from "./identifier.ts";
+import { refuseRaggedCsv } from "./ragged-csv.ts";
 
 /** A column of an uploaded table; `type` as DuckDB calls it. */
 export interface TableColumn {
@@ -80,17 +81,44 @@ export async function openTableFile(
   format: "csv" | "parquet",
 ): Promise<TableFile> {
   const file = literal(path);
-  const source =
-    format === "parquet"
-      ? `read_parquet(${file})`
-      : // Said outright, or DuckDB may take a header that is too short, or rows that begin with #, for something to skip.
-        `read_csv(${file}, header = true, skip = 0, comment = '', sample_size = -1)`;
-  const described = await reading(() =>
-    database.all<{ column_name: string; column_type: string }>(`describe select * from ${source}`),
-  );
-  const [count] = await reading(() => database.all<{ n: number }>(`select count(*) as n from ${source}`));
-  const columns = described.map(({ column_name: name, column_type: type }) => ({ name, type }));
-  return new TableFile({ database, source, columns, rows: count?.n ?? 0 });
+  const connection = await database.connect();
+  try {
+    const all = async <Row>(sql: string) =>
+      reading(async () => (await connection.runAndReadAll(sql)).getRowObjectsJS() as Row[]);
+    const describe = async (source: string): Promise<TableColumn[]> =>
+      (await all<{ column_name: string; column_type: string }>(`describe select * from ${source}`)).map(
+        ({ column_name: name, column_type: type }) => ({ name, type }),
+      );
+    let source = format === "parquet" ? `read_parquet(${file})` : csvSource(file, []);
+    let columns = await describe(source);
+    const [only, ...others] = columns;
+    if (format === "csv" && only && others.length === 0)
+      await reading(() => refuseRaggedCsv(connection, path, only.name));
+    const worded = format === "csv" ? columns.filter(({ type }) => type === "BOOLEAN") : [];
+    if (worded.length > 0) {
+      const texts = csvSource(file, worded);
+      const words = worded.map(
+        ({ name }, i) => `bool_and(lower(${identifier(name)}) in ('true', 'false')) as w${i}`,
+      );
+      const [row] = await all<Record<string, boolean | null>>(`select ${words.join(", ")} from ${texts}`);
+      source = csvSource(
+        file,
+        worded.filter((_, i) => row?.[`w${i}`] === false),
+      );
+      columns = await describe(source);
+    }
+    const [count] = await all<{ n: number }>(`select count(*)::double as n from ${source}`);
+    return new TableFile({ database, source, columns, rows: count?.n ?? 0 });
+  } finally {
+    connection.closeSync();
+  }
+}
+
+/** @param texts - Columns that stay text: DuckDB takes `yes` and `t` for booleans, and JSON does not. */
+function csvSource(file: string, texts: readonly TableColumn[]): string {
+  const types = texts.map(({ name }) => `${literal(name)}: 'VARCHAR'`).join(", ");
+  // Said outright, or DuckDB may take a header that is too short, or rows that begin with #, for something to skip.
+  return `read_csv(${file}, header = true, skip = 0, comment = '', sample_size = -1${types === "" ? "" : `, types = {${types}}`})`;
 }
 
 /** What DuckDB says of a file, as a mishap of whoever sent it. */
@@ -102,9 +130,10 @@ async function reading<T>(work: () => Promise<T>): Promise<T> {
     const message = error instanceof Error ? error.message : String(error);
     const said = message
       .split("\n")
-      .filter((line) => !line.includes("file"))
-      .slice(0, 3)
+      .filter((line) => !/^LINE \d|^ *\^|^ *file *=|^Possible|^\*/.test(line) && line.trim() !== "")
+      .slice(0, 4)
       .join(" ")
+      .replaceAll(/(['"])[^'"]*upload-[^'"]*\1/g, "the file")
       .slice(0, 500);
     throw new ServiceError("invalid-input", `the table cannot be read: ${said}`, { cause: error });
   }

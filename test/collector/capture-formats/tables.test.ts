@@ -1,0 +1,220 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import type { Database } from "../../../store/database.ts";
+import { post } from "../post.ts";
+import { send, startCapture } from "./capture-server.ts";
+
+const csv = { "content-type": "text/csv" };
+const parquet = { "content-type": "application/vnd.apache.parquet" };
+
+/** A Parquet file of a query's rows. */
+async function parquetOf(database: Database, dataDir: string, sql: string): Promise<Uint8Array> {
+  const file = join(dataDir, "made.parquet");
+  const connection = await database.connect();
+  try {
+    await connection.run(`copy (${sql}) to '${file}' (format parquet)`);
+  } finally {
+    connection.closeSync();
+  }
+  return readFileSync(file);
+}
+
+describe("tables", () => {
+  it("an export is an upload: records and labels are the same again", async () => {
+    const { api, collector, database, dataDir } = await startCapture();
+    await post(api, "records", [
+      { id: "a", time: "2026-01-01T10:00:00.123456Z", version: "3", inputs: { age: 31, town: "Ulm" } },
+      { id: "a", row: 1, time: "2026-01-01T10:00:01Z", inputs: { age: 1e-7, town: 'a"b,c\n' } },
+      {
+        id: "b",
+        time: "2026-01-01T10:00:02Z",
+        deployment: "blue",
+        status: 200,
+        latency_ms: 1.5,
+        inputs: { "odd name": true },
+        outputs: { p: 0.5, tags: ["x", { y: 1 }] },
+      },
+    ]);
+    await post(api, "labels", [{ id: "b", label: 1 }]);
+    await collector.flush();
+    const exported = await api.request(
+      "/v1/models/m/records?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
+    );
+    const file = new Uint8Array(await exported.arrayBuffer());
+    const { status, answer } = await send(api, "/v1/models/again/records", file, parquet);
+    expect([status, answer]).toMatchObject([202, { stored: 4, rejected: 0, errors: [] }]);
+    await collector.flush();
+    const columns =
+      'record_id, row, time, version, deployment, status, latency_ms, in_age, in_town, "in_odd name", out_p, out_tags, label';
+    const rows = (view: string) => database.all(`select ${columns} from views.${view} order by 1, 2`);
+    expect(await rows("again")).toEqual(await rows("m"));
+    expect(await rows("m")).toHaveLength(3);
+    expect(readdirSync(join(dataDir, "loading"))).toEqual([]);
+  });
+
+  it("a CSV of features and predictions needs only to be told what was predicted", async () => {
+    const { api, collector, database } = await startCapture();
+    const body =
+      'id,time,age,town,p\n7,2026-01-01 10:00:00,31,"Ulm, Donau",0.5\n8,2026-01-01 11:00:00,,Bonn,1\n';
+    const { answer } = await send(api, "/v1/models/m/records?outputs=p", body, csv);
+    expect(answer).toEqual({ received: 2, stored: 2, duplicates: 0, rejected: 0, errors: [] });
+    await collector.flush();
+    expect(
+      await database.all("select record_id, time, in_age, in_town, out_p from views.m order by 1"),
+    ).toEqual([
+      {
+        record_id: "7",
+        time: new Date("2026-01-01T10:00:00Z"),
+        in_age: 31,
+        in_town: "Ulm, Donau",
+        out_p: 0.5,
+      },
+      { record_id: "8", time: new Date("2026-01-01T11:00:00Z"), in_age: null, in_town: "Bonn", out_p: 1 },
+    ]);
+  });
+
+  it("names of columns can be told, and columns left out", async () => {
+    const { api, collector, database } = await startCapture();
+    const body = "key,when,age,churned,note\nx,2026-01-01T10:00:00Z,31,1,hello\n";
+    const query = "id=key&time=when&label=churned&ignore=note";
+    const { answer } = await send(api, `/v1/models/m/records?${query}`, body, csv);
+    expect(answer).toMatchObject({ stored: 2, rejected: 0 });
+    await collector.flush();
+    expect(await database.all("select * exclude (received_at) from views.m")).toEqual([
+      expect.objectContaining({
+        record_id: "x",
+        time: new Date("2026-01-01T10:00:00Z"),
+        in_age: 31,
+        label: 1,
+      }),
+    ]);
+  });
+
+  it("sent twice, also gzipped, is stored once, with ids or without", async () => {
+    const { api } = await startCapture();
+    const rows = Array.from({ length: 5_000 }, (_, i) => `${i},${i / 7}`).join("\n");
+    const body = `a,b\n${rows}\n`;
+    const first = await send(api, "/v1/models/m/records", body, csv);
+    expect(first.answer).toMatchObject({ received: 5_000, stored: 5_000 });
+    const zipped = { ...csv, "content-encoding": "gzip" };
+    const second = await send(api, "/v1/models/m/records", gzipSync(body), zipped);
+    expect(second.answer).toMatchObject({ received: 5_000, stored: 0, duplicates: 5_000 });
+    const other = { ...csv, "idempotency-key": "another" };
+    expect((await send(api, "/v1/models/m/records", body, other)).answer).toMatchObject({ stored: 5_000 });
+  });
+
+  it("values of every type that Parquet has are kept", async () => {
+    const { api, collector, database, dataDir } = await startCapture();
+    const file = await parquetOf(
+      database,
+      dataDir,
+      `select 'r' as id, 9007199254740993::bigint as big, 1.25::decimal(9,2) as money, true as yes, 'NaN'::double as nan,
+         '-infinity'::float as low, date '2026-01-01' as day, timestamptz '2026-01-01 10:00:00+02' as "when",
+         [1,2] as list, {'a': 1} as nested, uuid '0190a6f2-0000-7000-8000-000000000000' as uuid, null::integer as nothing`,
+    );
+    const { answer } = await send(api, "/v1/models/m/records", file, parquet);
+    expect(answer).toMatchObject({ stored: 1, rejected: 0 });
+    await collector.flush();
+    const [row] = await database.all<Record<string, unknown>>("select * from views.m");
+    expect(row).toMatchObject({
+      in_big: 9007199254740992,
+      in_money: 1.25,
+      in_yes: true,
+      in_low: "-Infinity",
+      in_day: "2026-01-01",
+      in_when: "2026-01-01 08:00:00+00",
+      in_list: "[1,2]",
+      in_nested: '{"a":1}',
+      in_uuid: "0190a6f2-0000-7000-8000-000000000000",
+      overflow: '{"exact":{"in_big":"9007199254740993"}}',
+    });
+    expect(row).not.toHaveProperty("in_nan");
+  });
+
+  it("ground truth comes as a table too", async () => {
+    const { api, collector, database } = await startCapture();
+    await post(api, "records", [{ id: "a", inputs: { x: 1 } }]);
+    const body = "id,label,time,remark\na,yes,2026-01-02T00:00:00Z,hm\nb,no,2026-01-02T00:00:00Z,\n";
+    const { answer } = await send(api, "/v1/models/m/labels", body, csv);
+    expect(answer).toEqual({ received: 2, stored: 2, duplicates: 0, rejected: 0, errors: [] });
+    await collector.flush();
+    expect(await database.all("select record_id, label from views.m")).toEqual([
+      { record_id: "a", label: "yes" },
+    ]);
+  });
+
+  it("a bad row is named by its place, and the others are kept", async () => {
+    const { api } = await startCapture();
+    const body = "id,row,x\na,0,1\nb,-1,2\nc,0,3\n";
+    const { status, answer } = await send(api, "/v1/models/m/records", body, csv);
+    expect(status).toBe(202);
+    expect(answer).toMatchObject({
+      received: 3,
+      stored: 2,
+      rejected: 1,
+      errors: [{ index: 1, path: "row" }],
+    });
+  });
+
+  it.each([
+    { says: "an empty body", body: "", status: 400, detail: /empty/ },
+    { says: "no table", body: "PAR1 but not really", type: parquet, status: 400, detail: /cannot be read/ },
+    {
+      says: "a column that is not there",
+      body: "a\n1\n",
+      query: "?outputs=p",
+      status: 400,
+      detail: /names column "p", and the table has a/,
+    },
+    {
+      says: "a column without a role",
+      body: "in_a,b\n1,2\n",
+      status: 400,
+      detail: /column "b" is neither input/,
+    },
+    {
+      says: "labels without an id",
+      body: "a,l\n1,2\n",
+      query: "?label=l",
+      status: 400,
+      detail: /needs an id/,
+    },
+    {
+      says: "too long a file",
+      body: `a\n${"1\n".repeat(600)}`,
+      status: 413,
+      detail: /longer than 1000 bytes/,
+    },
+    {
+      says: "a compressed body that is cut short",
+      body: gzipSync("a\n1\n").subarray(0, 15),
+      encoding: "gzip",
+      status: 400,
+      detail: /did not arrive whole/,
+    },
+    { says: "an encoding nobody knows", body: "a\n1\n", encoding: "br", status: 415, detail: /br/ },
+    { says: "rows of other lengths", body: "a,b\n1,2\n3\n4,5,6,7\n", status: 400, detail: /cannot be read/ },
+  ])("$says is refused with $status", async ({ body, type, query, encoding, status, detail }) => {
+    const { api, database, dataDir } = await startCapture({ mostUploadBytes: 1_000 });
+    const headers = { ...(type ?? csv), ...(encoding ? { "content-encoding": encoding } : {}) };
+    const refused = await send(api, `/v1/models/m/records${query ?? ""}`, body, headers);
+    expect(refused.status).toBe(status);
+    expect(refused.answer.detail).toMatch(detail);
+    expect(refused.answer.detail).not.toContain(dataDir);
+    expect(await database.all("select model from collected_models")).toEqual([]);
+    expect(readdirSync(join(dataDir, "loading"))).toEqual([]);
+  });
+
+  it.each(["__proto__", "a'b", 'a"b', "); drop table x; --", "ä🙂"])(
+    "a column called %s is a column like any",
+    async (name) => {
+      const { api, collector, database } = await startCapture();
+      const body = `id,"${name.replaceAll('"', '""')}"\nx,1.5\n`;
+      expect((await send(api, "/v1/models/m/records", body, csv)).answer).toMatchObject({ stored: 1 });
+      await collector.flush();
+      expect(await database.all("select name from model_columns")).toEqual([{ name }]);
+    },
+  );
+});

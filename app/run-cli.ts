@@ -5,7 +5,7 @@ import { didYouMean } from "./did-you-mean.ts";
 import { maskAddresses } from "./mask.ts";
 
 /** What a command's end means: 0 ok, 1 failed, 2 used wrongly, 3 the check says no. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, no: 3 } as const;
+const EXIT = { ok: 0, failed: 1, usage: 2, no: 3 } as const;
 
 /** Runs a command line to its end and returns the exit code. */
 export async function runCli(program: Command, args: readonly string[]): Promise<number> {

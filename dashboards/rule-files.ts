@@ -5,7 +5,7 @@ import { series } from "./promql.ts";
 const PRINTED = "# Printed by `npm run dashboards` from dashboards/*.ts: change it there.\n";
 
 /** Where the runbook is, from the root of the repository. */
-export const RUNBOOK = "docs/alerts.md";
+const RUNBOOK = "docs/alerts.md";
 
 /** How far a statistic is past its threshold, kept for longer than anyone keeps the two halves. */
 const recordingRules = [
@@ -55,6 +55,6 @@ export function scrapeFile(): string {
 }
 
 /** As long as a line needs to be: a query folded over lines is hard to search for. */
-export function yaml(heading: string, content: object): string {
+function yaml(heading: string, content: object): string {
   return heading + stringify(content, { lineWidth: 0 });
 }

@@ -36,12 +36,12 @@ export const statisticResult = z.object({
 });
 export type StatisticResult = z.infer<typeof statisticResult>;
 
-export const binCount = z.object({
+const binCount = z.object({
   from: z.number().nullable(),
   to: z.number().nullable(),
   count: z.number(),
 });
-export const categoryCount = z.object({ category: z.string(), count: z.number() });
+const categoryCount = z.object({ category: z.string(), count: z.number() });
 
 /** One side of a comparison in numbers; `bins` for numeric and timestamp columns, `categories` otherwise. */
 export const columnSummary = z.object({

@@ -47,6 +47,7 @@ const CALLS: readonly (readonly [method: string, path: string, permission: Permi
   ["POST", "/v1/capture/**", "ingest"],
   ["POST", "/v1/events-in", "ingest"],
   ["POST", "/v1/query", "read"],
+  ["POST", "/v1/models/*/exports", "read"],
   ["POST", "/v1/retrain-runs/*/status", "run-status"],
   ["POST", "/v1/retrain-runs/*/approve", "approve"],
   ["POST", "/v1/retrain-runs/*/reject", "approve"],

@@ -26,13 +26,9 @@ const counts = z.object({
     .int()
     .meta({ description: "Records that were stored, also those that retention has deleted since" }),
   labelled: z.int().meta({ description: "Those whose ground truth has arrived" }),
-  share: z
-    .number()
-    .nullable()
-    .meta({
-      description:
-        "Of the records, each with its weight where only a sample was stored; null without records",
-    }),
+  share: z.number().nullable().meta({
+    description: "Of the records, each with its weight where only a sample was stored; null without records",
+  }),
 });
 const completenessAnswer = counts
   .extend({ model: z.string(), window: z.string(), windows: z.array(counts) })

@@ -6,6 +6,7 @@ import { addEventRoutes } from "../events/routes.ts";
 import { addRetrainRoutes } from "../retrain-trigger/routes.ts";
 import { addBaselineRoutes } from "./baseline-routes.ts";
 import type { Config } from "./config-schema.ts";
+import { addExportRoutes } from "./export-routes.ts";
 import { addLabelRoutes } from "./label-routes.ts";
 import { addMonitorRoutes } from "./monitor-routes.ts";
 import type { Parts } from "./parts.ts";
@@ -34,6 +35,7 @@ export function addRoutes(
     maxFileBytes: config.max_baseline_bytes,
     flush: () => parts.collector.flush(),
   });
+  addExportRoutes(api, { ...parts, flush: () => parts.collector.flush() });
   addLabelRoutes(api, { ...parts, flush: () => parts.collector.flush() });
   addMonitorRoutes(api, parts);
   addAlertRoutes(api, parts.alerts);

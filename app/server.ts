@@ -178,6 +178,12 @@ function startTickers({
       log,
     }),
     startTicker({
+      name: "forgetting exports",
+      everyMs: 60 * SECOND_MS,
+      work: () => parts.exports.tick(),
+      log,
+    }),
+    startTicker({
       name: "counting labels",
       everyMs: LABELS_EVERY_MS,
       first: "at-once",

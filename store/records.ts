@@ -1,10 +1,8 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { rename, rm, stat } from "node:fs/promises";
 import { ServiceError } from "../schema/errors.ts";
 import type { Database } from "./database.ts";
 import { addCounts, type LabelCounts } from "./hour-counts.ts";
 import { identifier, literal } from "./identifier.ts";
+import { type WrittenExport, writeExport } from "./write-export.ts";
 
 /** A column as monitors name it, and where it is. */
 export interface RecordColumn {
@@ -110,32 +108,17 @@ export class RecordStore {
   }
 
   /**
-   * Writes the window of the model's view as Parquet, for retraining. The file appears under its name only when it is
-   * whole.
+   * Writes the window of the model's view as Parquet, for retraining, in order of time: the same records make the same
+   * file. The file appears under its name only when it is whole.
    * @throws ServiceError `not-found` when nothing was collected for the model.
    */
-  async exportParquet(
-    model: string,
-    window: TimeWindow,
-    file: string,
-  ): Promise<{ readonly rows: number; readonly bytes: number; readonly sha256: string }> {
+  async exportParquet(model: string, window: TimeWindow, file: string): Promise<WrittenExport> {
     const source = await this.windowOf(model, window);
     if (!source) throw new ServiceError("not-found", `no records were collected for model "${model}"`);
-    const partial = `${file}.partial`;
-    const connection = await this.#database.connect();
-    try {
-      const { rowsChanged: rows } = await connection.run(
-        `copy (select * from ${source})
-         to ${literal(partial)} (format parquet, compression zstd)`,
-      );
-      const sha256 = await hashOf(partial);
-      const { size: bytes } = await stat(partial);
-      await rename(partial, file);
-      return { rows, bytes, sha256 };
-    } finally {
-      connection.closeSync();
-      await rm(partial, { force: true });
-    }
+    return writeExport(this.#database, {
+      select: `select * from ${source} order by time, record_id, "row"`,
+      file,
+    });
   }
 
   async #tableOf(model: string): Promise<string | undefined> {
@@ -149,10 +132,4 @@ export class RecordStore {
 
 function timestamp(time: Date): string {
   return `${literal(time.toISOString())}::timestamptz`;
-}
-
-async function hashOf(file: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const part of createReadStream(file)) hash.update(part as Buffer);
-  return hash.digest("hex");
 }

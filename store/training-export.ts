@@ -1,11 +1,11 @@
 import { ServiceError } from "../schema/errors.ts";
 import type { Database } from "./database.ts";
-import { identifier, literal } from "./identifier.ts";
+import { identifier } from "./identifier.ts";
 import type { RecordStore, TimeWindow } from "./records.ts";
+import { type WrittenExport, writeExport } from "./write-export.ts";
 
 /** Names of the columns of an export in the form of training data. */
-export interface TrainingColumns {
-  readonly rows: number;
+export interface TrainingColumns extends WrittenExport {
   readonly time: string;
   readonly predictions: readonly string[];
   readonly label: string | undefined;
@@ -37,21 +37,17 @@ export async function exportTraining(
   });
   const time = free("time", "event_time_");
   const chosen = columns.map(({ column, as }) => `${identifier(column)} as ${identifier(as)}`);
-  const connection = await database.connect();
-  try {
-    const { rowsChanged: rows } = await connection.run(
-      `copy (select ${[`time as ${identifier(time)}`, ...chosen].join(", ")} from ${source})
-       to ${literal(file)} (format parquet)`,
-    );
-    return {
-      rows,
-      time,
-      predictions: columns.filter(({ role }) => role === "prediction").map(({ as }) => as),
-      label: columns.find(({ role }) => role === "label")?.as,
-    };
-  } finally {
-    connection.closeSync();
-  }
+  const written = await writeExport(database, {
+    select: `select ${[`time as ${identifier(time)}`, ...chosen].join(", ")} from ${source}
+      order by time, record_id, "row"`,
+    file,
+  });
+  return {
+    ...written,
+    time,
+    predictions: columns.filter(({ role }) => role === "prediction").map(({ as }) => as),
+    label: columns.find(({ role }) => role === "label")?.as,
+  };
 }
 
 /** The first event time at or after `time`; undefined when there is none. */

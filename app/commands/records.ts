@@ -1,13 +1,22 @@
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { ServiceError } from "../../schema/errors.ts";
 import { startProgress } from "../progress.ts";
 import { fileBytes, type ImportSummary, sendFile } from "../send-batches.ts";
 import { clientFor, newCommand, newGroup, path, print, type ServerOptions, withServer } from "./command.ts";
+
+/** What the server says of an export; the whole of it goes beside the file. */
+interface Manifest {
+  readonly url: string;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly sha256: string;
+}
 
 type Options = ServerOptions & { readonly json?: boolean };
 
@@ -26,7 +35,7 @@ export function recordsCommand(): Command {
 
   const exportRecords = withServer(
     newCommand("export", {
-      does: "write the records of a time, with their labels, to a Parquet file",
+      does: "write the records of a time, with their labels, to a Parquet file, and what it holds to FILE.manifest.json",
       example: "leeway records export churn --from 2026-11-01 --to 2026-11-08 week.parquet",
     }),
   )
@@ -34,6 +43,11 @@ export function recordsCommand(): Command {
     .argument("<file>")
     .requiredOption("--from <time>", "first event time: a date, or RFC 3339")
     .requiredOption("--to <time>", "end of the time, not in it")
+    .addOption(
+      new Option("--form <form>", "records: columns as queries name them; training: as training data look")
+        .choices(["records", "training"])
+        .default("records"),
+    )
     .action(exportWindow);
 
   return newGroup("records", "what scoring services were asked and answered", [importRecords, exportRecords]);
@@ -87,13 +101,17 @@ function describe({ received, stored, duplicates, rejected, errors }: ImportSumm
 async function exportWindow(
   model: string,
   file: string,
-  options: Options & { readonly from: string; readonly to: string },
+  options: Options & { readonly from: string; readonly to: string; readonly form: string },
 ): Promise<void> {
-  const query = new URLSearchParams({ from: timeOf("--from", options.from), to: timeOf("--to", options.to) });
-  const response = await clientFor(options).call({ path: `${path`/v1/models/${model}/records`}?${query}` });
+  const client = clientFor(options);
+  const { url, ...manifest } = await client.send<Manifest>("POST", path`/v1/models/${model}/exports`, {
+    from: timeOf("--from", options.from),
+    to: timeOf("--to", options.to),
+    form: options.form,
+  });
+  const response = await client.call({ path: url });
   const hash = createHash("sha256");
-  const total = Number(response.headers.get("content-length") ?? 0);
-  const progress = startProgress(`writing ${file}`, total);
+  const progress = startProgress(`writing ${file}`, manifest.bytes);
   let bytes = 0;
   const measured = new Transform({
     transform(chunk: Buffer, _, done) {
@@ -111,20 +129,23 @@ async function exportWindow(
       measured,
       createWriteStream(partial),
     );
-    const promised = response.headers.get("digest");
-    if (promised !== null && promised !== `sha-256=${hash.digest("base64")}`) {
+    if (hash.digest("hex") !== manifest.sha256) {
       throw new ServiceError(
         "upstream-failed",
         `${file} did not arrive whole: its SHA-256 differs, try again`,
       );
     }
     await rename(partial, file);
+    await writeFile(
+      `${file}.manifest.json`,
+      `${JSON.stringify({ file: basename(file), ...manifest }, null, 2)}\n`,
+    );
   } finally {
     progress.end();
     await rm(partial, { force: true });
   }
-  const rows = Number(response.headers.get("x-leeway-rows") ?? 0);
-  print({ file, rows, bytes }, options, () => `${file}: ${rows} records, ${bytes} bytes`);
+  const { rows } = manifest;
+  print({ ...manifest, file }, options, () => `${file}: ${rows} records, ${bytes} bytes`);
 }
 
 /** A time as the API takes it; a date alone is its midnight in UTC. */

@@ -222,6 +222,8 @@ describe("commands that talk to a server", () => {
     expect(exported.code).toBe(0);
     expect(exported.stdout).toContain("700 records");
     expect(readFileSync(file("week.parquet")).subarray(0, 4).toString()).toBe("PAR1");
+    const manifest = JSON.parse(readFileSync(file("week.parquet.manifest.json"), "utf8")) as unknown;
+    expect(manifest).toMatchObject({ file: "week.parquet", model: "churn", rows: 700, form: "records" });
   });
 
   it("send labels from standard input and name the wrong lines", async () => {

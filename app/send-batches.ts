@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createGunzip } from "node:zlib";
 import { ServiceError } from "../schema/errors.ts";
-import type { IngestAnswer } from "../schema/record.ts";
+import type { CaptureAnswer, IngestAnswer } from "../schema/record.ts";
 import { AnsweredError, type ApiClient, UnreachableError } from "./api-client.ts";
 
 const BATCH_RECORDS = 5_000;
@@ -15,9 +15,20 @@ const BUSY: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 const MOST_TRIES = 20;
 const LONGEST_WAIT_MS = 30_000;
 
+/** What became of a file. */
 export interface ImportSummary extends Omit<IngestAnswer, "errors"> {
-  /** The first wrong lines of the file, at most 100. */
-  readonly errors: readonly { readonly line: number; readonly path: string; readonly message: string }[];
+  /** The first wrong lines of the file, or rows of a table, at most 100. */
+  readonly errors: readonly {
+    readonly line?: number;
+    readonly row?: number;
+    readonly path: string;
+    readonly message: string;
+  }[];
+  /** Of captured calls: halves that wait for the other, events of a kind that is not collected. */
+  readonly waiting?: number;
+  readonly ignored?: number;
+  /** What was left out of records, and why; the first 20. */
+  readonly notes?: readonly { readonly line: number; readonly note: string }[];
 }
 
 interface LineBatch {
@@ -49,6 +60,8 @@ export async function sendFile(
     rejected: 0,
     errors: [] as ImportSummary["errors"][number][],
   };
+  const captured = { waiting: 0, ignored: 0, notes: [] as { line: number; note: string }[] };
+  let kind: "own" | "captured" = "own";
   for await (const batch of readBatches(file)) {
     const answer = await sendBatch(client, path, batch);
     summary.received += answer.received;
@@ -58,9 +71,17 @@ export async function sendFile(
     for (const { index, ...error } of answer.errors) {
       if (summary.errors.length < 100) summary.errors.push({ line: batch.lineNumbers[index] ?? 0, ...error });
     }
+    if ("waiting" in answer) {
+      kind = "captured";
+      captured.waiting += answer.waiting;
+      captured.ignored += answer.ignored;
+      for (const { index, note } of answer.notes) {
+        if (captured.notes.length < 20) captured.notes.push({ line: batch.lineNumbers[index] ?? 0, note });
+      }
+    }
     onProgress?.(batch.bytesRead, summary.received);
   }
-  return summary;
+  return kind === "own" ? summary : { ...summary, ...captured };
 }
 
 /** Bytes of the file as it lies on disk; 0 for standard input. */
@@ -105,11 +126,11 @@ async function sendBatch(
   client: ApiClient,
   path: string,
   { text, lineNumbers }: LineBatch,
-): Promise<IngestAnswer> {
+): Promise<IngestAnswer | CaptureAnswer> {
   const key = createHash("sha256").update(`${path} ${lineNumbers[0]} `).update(text).digest("hex");
   for (let tries = 1; ; tries++) {
     try {
-      return await client.json<IngestAnswer>({
+      return await client.json<IngestAnswer | CaptureAnswer>({
         method: "POST",
         path,
         headers: { "content-type": "application/x-ndjson", "idempotency-key": key },
@@ -124,7 +145,11 @@ async function sendBatch(
 }
 
 /** How long to wait before the next try; undefined when there is no use. */
-function waitBeforeRetry(error: unknown, tries: number, sent: "nothing" | "something"): number | undefined {
+export function waitBeforeRetry(
+  error: unknown,
+  tries: number,
+  sent: "nothing" | "something",
+): number | undefined {
   const backoffMs = Math.min(LONGEST_WAIT_MS, 250 * 2 ** tries);
   if (tries >= MOST_TRIES) return undefined;
   if (error instanceof UnreachableError) return sent === "nothing" ? undefined : backoffMs;

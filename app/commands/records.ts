@@ -7,8 +7,8 @@ import { pipeline } from "node:stream/promises";
 import { type Command, Option } from "commander";
 import { ServiceError } from "../../schema/errors.ts";
 import { startProgress } from "../progress.ts";
-import { fileBytes, type ImportSummary, sendFile } from "../send-batches.ts";
 import { clientFor, newCommand, newGroup, path, print, type ServerOptions, withServer } from "./command.ts";
+import { importCommand } from "./import.ts";
 
 /** What the server says of an export; the whole of it goes beside the file. */
 interface Manifest {
@@ -21,18 +21,6 @@ interface Manifest {
 type Options = ServerOptions & { readonly json?: boolean };
 
 export function recordsCommand(): Command {
-  const importRecords = withServer(
-    newCommand("import", {
-      does: "send scoring records from an NDJSON file (.gz too, - for standard input); repeating it stores nothing twice",
-      example: "leeway records import churn records.ndjson",
-    }),
-  )
-    .argument("<model>")
-    .argument("<file>")
-    .action((model: string, file: string, options: Options) =>
-      importFile({ what: "records", at: path`/v1/models/${model}/records`, file, options }),
-    );
-
   const exportRecords = withServer(
     newCommand("export", {
       does: "write the records of a time, with their labels, to a Parquet file, and what it holds to FILE.manifest.json",
@@ -50,52 +38,14 @@ export function recordsCommand(): Command {
     )
     .action(exportWindow);
 
-  return newGroup("records", "what scoring services were asked and answered", [importRecords, exportRecords]);
+  return newGroup("records", "what scoring services were asked and answered", [
+    importCommand("records"),
+    exportRecords,
+  ]);
 }
 
 export function labelsCommand(): Command {
-  const importLabels = withServer(
-    newCommand("import", {
-      does: "send ground truth from an NDJSON file (.gz too, - for standard input); repeating it stores nothing twice",
-      example: "leeway labels import churn labels.ndjson",
-    }),
-  )
-    .argument("<model>")
-    .argument("<file>")
-    .action((model: string, file: string, options: Options) =>
-      importFile({ what: "labels", at: path`/v1/models/${model}/labels`, file, options }),
-    );
-  return newGroup("labels", "ground truth, which comes late", [importLabels]);
-}
-
-async function importFile({
-  what,
-  at,
-  file,
-  options,
-}: {
-  readonly what: string;
-  readonly at: string;
-  readonly file: string;
-  readonly options: Options;
-}): Promise<void> {
-  const progress = startProgress(`sending ${file}`, await fileBytes(file));
-  const summary = await sendFile(clientFor(options), {
-    path: at,
-    file,
-    onProgress: (bytes, records) => progress.update(bytes, `${records} ${what}`),
-  }).finally(() => progress.end());
-  print(summary, options, () => describe(summary, what));
-  if (summary.rejected > 0) process.exitCode = 1;
-}
-
-function describe({ received, stored, duplicates, rejected, errors }: ImportSummary, what: string): string {
-  const more = rejected - errors.length;
-  return [
-    `${received} ${what}: ${stored} stored, ${duplicates} there already, ${rejected} rejected`,
-    ...errors.map(({ line, path: at, message }) => `  line ${line}: ${at === "" ? "" : `${at} `}${message}`),
-    ...(more > 0 ? [`  … and ${more} more`] : []),
-  ].join("\n");
+  return newGroup("labels", "ground truth, which comes late", [importCommand("labels")]);
 }
 
 async function exportWindow(

@@ -1,0 +1,141 @@
+import { type Command, Option } from "commander";
+import { type ImportFormat, importFormatOf, importFormats } from "../import-format.ts";
+import { startProgress } from "../progress.ts";
+import { fileBytes, type ImportSummary, sendFile } from "../send-batches.ts";
+import { sendTable } from "../send-table.ts";
+import { clientFor, newCommand, path, print, type ServerOptions, withServer } from "./command.ts";
+
+interface Options extends ServerOptions {
+  readonly json?: boolean;
+  readonly format?: ImportFormat;
+  readonly id?: string;
+  readonly time?: string;
+  readonly label?: string;
+  readonly inputs?: string;
+  readonly outputs?: string;
+  readonly ignore?: string;
+}
+
+/** `records import` and `labels import`. */
+export function importCommand(what: "records" | "labels"): Command {
+  const command = withServer(
+    newCommand("import", {
+      does: `send ${what === "records" ? "scoring records" : "ground truth"} from files: NDJSON, CSV, Parquet, CloudEvents, captures of Azure ML and SageMaker (.gz too, - for standard input); repeating it stores nothing twice`,
+      example:
+        what === "records"
+          ? "leeway records import churn records.ndjson\nleeway records import churn --outputs score history.csv\nleeway records import churn model_inputs.jsonl model_outputs.jsonl"
+          : "leeway labels import churn labels.ndjson",
+    }),
+  )
+    .argument("<model>")
+    .argument("<file...>")
+    .addOption(
+      new Option(
+        "--format <format>",
+        "what the files are, when their names and first lines do not tell",
+      ).choices(importFormats),
+    )
+    .option("--id <column>", "column of a table that holds the id (id or record_id when absent)")
+    .option("--time <column>", "column of a table that holds the time (time when absent)")
+    .option("--label <column>", "column of a table that holds ground truth (label when absent)");
+  if (what === "records") {
+    command
+      .option("--inputs <names>", "input columns of a table, or names for inputs that have none, with commas")
+      .option("--outputs <names>", "the same for outputs")
+      .option("--ignore <names>", "columns of a table to leave out");
+  }
+  return command.action((model: string, files: readonly string[], options: Options) =>
+    importFiles({ what, model, files, options }),
+  );
+}
+
+async function importFiles({
+  what,
+  model,
+  files,
+  options,
+}: {
+  readonly what: "records" | "labels";
+  readonly model: string;
+  readonly files: readonly string[];
+  readonly options: Options;
+}): Promise<void> {
+  for (const file of files) await fileBytes(file); // named now, not when the ones before it are sent
+  const summaries: ImportSummary[] = [];
+  for (const file of files) {
+    const summary = await importFile({ what, model, file, options });
+    summaries.push(summary);
+    const name = files.length > 1 ? `${file}: ` : "";
+    if (!options.json) print(summary, options, () => `${name}${describe(summary, what)}`);
+    if (summary.rejected > 0) process.exitCode = 1;
+  }
+  if (options.json) {
+    const all = files.map((file, at) => ({ file, ...summaries[at] }));
+    print(all.length === 1 ? summaries[0] : all, options, () => "");
+  }
+}
+
+async function importFile({
+  what,
+  model,
+  file,
+  options,
+}: {
+  readonly what: "records" | "labels";
+  readonly model: string;
+  readonly file: string;
+  readonly options: Options;
+}): Promise<ImportSummary> {
+  const format = options.format ?? (await importFormatOf(file));
+  const client = clientFor(options);
+  const progress = startProgress(`sending ${file}`, await fileBytes(file));
+  const own = what === "records" ? path`/v1/models/${model}/records` : path`/v1/models/${model}/labels`;
+  try {
+    if (format === "csv" || format === "parquet") {
+      const at = withQuery(own, options, ["id", "time", "label", "inputs", "outputs", "ignore"]);
+      const onProgress = (bytes: number) => progress.update(bytes);
+      const { errors, ...counts } = await sendTable(client, { path: at, file, format, onProgress });
+      return { ...counts, errors: errors.map(({ index, ...error }) => ({ row: index + 1, ...error })) };
+    }
+    const at =
+      format === "records" ? own : withQuery(capturePath(format, model), options, ["inputs", "outputs"]);
+    return await sendFile(client, {
+      path: at,
+      file,
+      onProgress: (bytes, records) => progress.update(bytes, `${records} ${what}`),
+    });
+  } finally {
+    progress.end();
+  }
+}
+
+function capturePath(format: "cloudevents" | "azureml" | "sagemaker", model: string): string {
+  const route = format === "cloudevents" ? "/v1/events-in" : `/v1/capture/${format}`;
+  return `${route}?${new URLSearchParams({ model })}`;
+}
+
+function withQuery(at: string, options: Options, names: readonly (keyof Options)[]): string {
+  const query = new URLSearchParams();
+  for (const name of names) {
+    const value = options[name];
+    if (typeof value === "string") query.set(name, value);
+  }
+  if (query.size === 0) return at;
+  return `${at}${at.includes("?") ? "&" : "?"}${query}`;
+}
+
+function describe(summary: ImportSummary, what: string): string {
+  const { received, stored, duplicates, rejected, errors, waiting = 0, ignored = 0, notes = [] } = summary;
+  const more = rejected - errors.length;
+  const halves = waiting > 0 ? `, ${waiting} halves of calls wait for the other half` : "";
+  const others = ignored > 0 ? `, ${ignored} events of another kind ignored` : "";
+  return [
+    `${received} ${what}: ${stored} stored, ${duplicates} there already, ${rejected} rejected${halves}${others}`,
+    ...errors.map(({ line, row, path: at, message }) => {
+      const place = line === undefined ? `row ${row}` : `line ${line}`;
+      return `  ${place}: ${at === "" ? "" : `${at} `}${message}`;
+    }),
+    ...(more > 0 ? [`  … and ${more} more`] : []),
+    ...notes.map(({ line, note }) => `  line ${line}: ${note}`),
+  ].join("\n");
+}

@@ -1,0 +1,45 @@
+import { createReadStream } from "node:fs";
+import { createGunzip } from "node:zlib";
+
+/** How a file is sent: a table as a whole, lines in batches. */
+export const importFormats = ["records", "csv", "parquet", "cloudevents", "azureml", "sagemaker"] as const;
+export type ImportFormat = (typeof importFormats)[number];
+
+/** Characters of a file that its first line is looked for in. */
+const LOOKED_AT = 16 * 1024 * 1024;
+
+/** The format of a file by its name, and where that does not tell by its first line. */
+export async function importFormatOf(file: string): Promise<ImportFormat> {
+  const name = file.replace(/\.gz$/i, "");
+  if (/\.(csv|tsv)$/i.test(name)) return "csv";
+  if (/\.parquet$/i.test(name)) return "parquet";
+  return file === "-" ? "records" : formatOfLine(await firstLine(file));
+}
+
+/** Whatever is no capture of another system is taken for records of ours, and named line by line if it is none. */
+function formatOfLine(line: string): ImportFormat {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return "records";
+  }
+  if (value === null || typeof value !== "object") return "records";
+  if ("captureData" in value || "groundTruthData" in value) return "sagemaker";
+  return "specversion" in value ? "cloudevents" : "records";
+}
+
+/** The first line that is not blank, as far as it is looked for. */
+async function firstLine(file: string): Promise<string> {
+  const source = createReadStream(file);
+  const plain = file.endsWith(".gz") ? source.pipe(createGunzip()) : source;
+  source.once("error", (error) => plain.destroy(error));
+  let text = "";
+  for await (const part of plain.setEncoding("utf8")) {
+    text += part;
+    const line = /\S[^\n]*\n/.exec(text);
+    if (line) return line[0];
+    if (text.length > LOOKED_AT) break;
+  }
+  return text;
+}

@@ -1,0 +1,123 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { leeway, makeFolder, type Served, serve } from "./leeway.ts";
+
+const folder = makeFolder();
+const file = (name: string) => join(folder.path, name);
+let server: Served;
+
+beforeAll(async () => {
+  server = await serve(["--data-dir", file("data"), "--log-level", "info"]);
+}, 60_000);
+
+afterAll(async () => {
+  await server.stop();
+  folder.remove();
+});
+
+const run = (...args: readonly string[]) => leeway([...args, "--url", server.url]);
+
+const azure = (collection: string, id: number, data: unknown) =>
+  JSON.stringify({
+    specversion: "1.0",
+    id: `${collection}-${id}`,
+    source: "/subscriptions/s/onlineEndpoints/ep/deployments/blue",
+    type: `azureml.inference.${collection}`,
+    datacontenttype: "application/json",
+    time: "2026-01-02T03:04:05Z",
+    correlationid: `c${id}`,
+    data,
+  });
+
+describe("leeway records import", { timeout: 60_000 }, () => {
+  it("sends a CSV, gzipped or not, and stores it once", async () => {
+    const rows = Array.from({ length: 200 }, (_, i) => `${i},2026-01-01T00:00:00Z,${i / 7},${i % 2}`);
+    const text = `id,time,amount,score\n${rows.join("\n")}\n`;
+    writeFileSync(file("history.csv"), text);
+    writeFileSync(file("history.csv.gz"), gzipSync(text));
+    const { code, stdout } = await run(
+      "records",
+      "import",
+      "shop",
+      file("history.csv"),
+      "--outputs",
+      "score",
+    );
+    expect([code, stdout]).toEqual([0, "200 records: 200 stored, 0 there already, 0 rejected\n"]);
+    const again = await run(
+      "records",
+      "import",
+      "shop",
+      file("history.csv.gz"),
+      file("history.csv"),
+      "--outputs",
+      "score",
+      "--json",
+    );
+    expect(JSON.parse(again.stdout)).toMatchObject([{ duplicates: 200 }, { duplicates: 200 }]);
+  });
+
+  it("joins the files of Azure ML's collections, and tells what waits", async () => {
+    const lines = (collection: string, name: string) =>
+      [1, 2, 3].map((id) => azure(collection, id, [{ [name]: id }])).join("\n");
+    writeFileSync(file("inputs.jsonl"), lines("model_inputs", "age"));
+    writeFileSync(file("outputs.jsonl.gz"), gzipSync(lines("model_outputs", "p")));
+    const { code, stdout } = await run(
+      "records",
+      "import",
+      "azure",
+      file("inputs.jsonl"),
+      file("outputs.jsonl.gz"),
+    );
+    expect(code).toBe(0);
+    expect(stdout).toContain("0 rejected, 3 halves of calls wait for the other half");
+    expect(stdout).toContain("3 records: 3 stored, 0 there already, 0 rejected\n");
+  });
+
+  it("names the lines of a SageMaker capture that are not understood", async () => {
+    const part = (data: string) => ({ observedContentType: "text/csv", data, encoding: "CSV" });
+    const line = (eventId: string) =>
+      JSON.stringify({
+        captureData: { endpointInput: part("31,Ulm"), endpointOutput: part("0.25") },
+        eventMetadata: { eventId, inferenceTime: "2026-01-02T03:04:05Z" },
+        eventVersion: "0",
+      });
+    writeFileSync(file("capture.jsonl"), [line("a"), "", line("b"), '{"captureData":{}}'].join("\n"));
+    const { code, stdout } = await run(
+      "records",
+      "import",
+      "sagemaker",
+      file("capture.jsonl"),
+      "--inputs",
+      "age,town",
+      "--outputs",
+      "p",
+    );
+    expect([code, stdout]).toEqual([
+      1,
+      "3 records: 2 stored, 0 there already, 1 rejected\n  line 4: the line has no eventMetadata\n",
+    ]);
+    const { stdout: found } = await run("query", "select in_age, in_town, out_p from sagemaker limit 1");
+    expect(found).toContain("31");
+    expect(found).toContain("Ulm");
+  });
+
+  it("names the row of a table that is wrong, and a file that is not there before it sends any", async () => {
+    writeFileSync(file("bad.csv"), "id,row,x\na,0,1\nb,-1,2\n");
+    const bad = await run("records", "import", "bad", file("bad.csv"));
+    expect([bad.code, bad.stdout]).toEqual([
+      1,
+      expect.stringContaining("2 records: 1 stored, 0 there already, 1 rejected\n  row 2: row "),
+    ]);
+    const none = await run("records", "import", "none", file("bad.csv"), file("nowhere.csv"));
+    expect(none).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("nowhere.csv") });
+  });
+
+  it("takes labels as a table", async () => {
+    writeFileSync(file("labels.csv"), "id,label\n1,yes\n2,no\n");
+    const { code, stdout } = await run("labels", "import", "shop", file("labels.csv"));
+    expect([code, stdout]).toEqual([0, "2 labels: 2 stored, 0 there already, 0 rejected\n"]);
+  });
+});

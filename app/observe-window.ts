@@ -1,5 +1,10 @@
 import { type BaselineColumn, isNumeric } from "../drift/baseline-column.ts";
-import { mergeObserved, nothingObserved, type ObservedColumn } from "../drift/observed-column.ts";
+import {
+  mergeObserved,
+  nothingObserved,
+  type ObservedColumn,
+  weighObserved,
+} from "../drift/observed-column.ts";
 import type { HourlyProfile, ProfileColumn, ProfileStore } from "../store/profiles.ts";
 import type { RecordStore } from "../store/records.ts";
 import type { Baseline } from "./baseline.ts";
@@ -84,6 +89,10 @@ export async function observeWindow(
 }
 
 function observedOf(column: BaselineColumn, hour: HourlyProfile): ObservedColumn {
+  return weighObserved(countedOf(column, hour), hour.weight);
+}
+
+function countedOf(column: BaselineColumn, hour: HourlyProfile): ObservedColumn {
   const common = { rows: hour.rows, missing: hour.missing, unusable: hour.unusable };
   if (!isNumeric(column))
     return { kind: "categorical", ...common, counts: new Map(Object.entries(hour.categories ?? {})) };

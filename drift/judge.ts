@@ -12,6 +12,7 @@ import { hasBins } from "./binned.ts";
 import { type MeasuredColumn, summaries } from "./measure-column.ts";
 import { benjaminiHochberg, holm } from "./multiple-testing.ts";
 import { calibrationOf } from "./null-distribution.ts";
+import { effectiveRows } from "./observed-column.ts";
 import { INCIDENT_CHECKS, LEAST_SHARE_GROWTH, qualityChecks } from "./quality.ts";
 import { effectiveSize } from "./scaled-distance.ts";
 
@@ -65,7 +66,7 @@ function calls(measured: readonly MeasuredColumn[], { budget, minimumEffect, min
     if (!current || !baseline) return false;
     if (kind === "missing")
       return current.missing / current.rows - baseline.missing / baseline.rows >= LEAST_SHARE_GROWTH;
-    return evidence.effect >= minimumEffect && usableRows(current) >= minimumRows;
+    return evidence.effect >= minimumEffect && effectiveRows(current) >= minimumRows;
   };
   const called = tests.some((test, i) => (familyWise[i] ?? 1) <= alpha && matters(test));
   const drift: Call[] = measured.map(() => "not-drifted");
@@ -162,7 +163,7 @@ function verdictOf({
   readonly options: JudgeOptions;
 }): Outcome {
   const { baseline, current } = column.pair;
-  const rows = usableRows(current);
+  const rows = Math.round(effectiveRows(current));
   const evidence = column.drift;
   const incident = quality.find(({ check, verdict }) => verdict === "quality" && INCIDENT_CHECKS.has(check));
   if (current.rows === 0) return { verdict: "too-few", reason: "the window has no rows" };
@@ -247,7 +248,7 @@ function withThresholds(
   const evidence = column.drift;
   const critical = evidence ? 8 * Math.LN2 * evidence.effectAt(alpha) ** 2 : null; // T / n_e
   const bins = isNumeric(baseline) && hasBins(baseline);
-  const effective = effectiveSize(usableRows(current), usableRows(baseline));
+  const effective = effectiveSize(effectiveRows(current), usableRows(baseline));
   const table: Record<string, StatisticResult | null> = {};
   for (const [name, result] of Object.entries(column.statistics)) {
     if (!result) {

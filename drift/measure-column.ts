@@ -2,6 +2,7 @@ import type { ColumnSummary, StatisticName } from "../schema/drift-result.ts";
 import { type BaselineColumn, isNumeric, usableRows } from "./baseline-column.ts";
 import { hasBins, testCounts } from "./binned.ts";
 import { type BlockSeries, calibrationWindows } from "./calibration-windows.ts";
+import { effectiveSample } from "./effective-sample.ts";
 import { pool, poolingFor } from "./groups.ts";
 import {
   criticalDistance,
@@ -11,9 +12,10 @@ import {
   nearSize,
   pValueOf,
   windowsNull,
+  withFreedom,
 } from "./null-distribution.ts";
-import type { ObservedColumn } from "./observed-column.ts";
-import { effectiveSize, scaledDistance } from "./scaled-distance.ts";
+import { effectiveRows, type ObservedColumn } from "./observed-column.ts";
+import { effectiveSize, scaledDistance, total } from "./scaled-distance.ts";
 import { type RowStatistics, type StatisticsTable, statisticsTable } from "./statistics-table.ts";
 
 /** A column of the baseline, what a window shows of it, and how it varied from window to window when nothing had changed. */
@@ -69,10 +71,9 @@ export function measureColumn(pair: ColumnPair): MeasuredColumn {
 function driftEvidence(pair: ColumnPair): Evidence | null {
   const { baseline, current } = pair;
   const counts = testCounts(baseline, current);
+  const size = Math.max(1, Math.round(effectiveRows(current)));
   const binned = isNumeric(baseline) && hasBins(baseline);
-  const groups = binned
-    ? counts.reference.map((_, i) => i)
-    : poolingFor(counts.reference, nearSize(usableRows(current)));
+  const groups = binned ? counts.reference.map((_, i) => i) : poolingFor(counts.reference, nearSize(size));
   const reference = pool(counts.reference, groups);
   const observed = pool(counts.current, groups);
   if (reference.filter((count, i) => count + (observed[i] ?? 0) > 0).length < 2) return null;
@@ -81,8 +82,19 @@ function driftEvidence(pair: ColumnPair): Evidence | null {
   return evidence(pair, {
     reference,
     current: observed,
+    squares: squaresOf(current, (part) => pool(testCounts(baseline, part).current, groups)),
     series: pair.blocks?.counts.map((block) => pool([...ends, ...block, ...ends], groups)),
   });
+}
+
+/** Sums of squared weights per bin; undefined when every row stands for itself. */
+function squaresOf(
+  { sample }: ObservedColumn,
+  countsOf: (part: ObservedColumn) => readonly number[],
+): number[] | undefined {
+  return sample
+    ?.map(({ weight, counted }) => countsOf(counted).map((count) => count * weight ** 2))
+    .reduce((sums, part) => sums.map((sum, i) => sum + (part[i] ?? 0)));
 }
 
 function evidence(
@@ -90,20 +102,27 @@ function evidence(
   {
     reference,
     current,
+    squares,
     series,
   }: {
     readonly reference: readonly number[];
     readonly current: readonly number[];
+    readonly squares: readonly number[] | undefined;
     readonly series: readonly (readonly number[])[] | undefined;
   },
 ): Evidence {
-  const size = current.reduce((sum, count) => sum + count, 0);
-  const baselineRows = reference.reduce((sum, count) => sum + count, 0);
-  const sampling = samplingNull(pair.baseline, reference, nearSize(size));
+  const weight = total(current);
+  const baselineRows = total(reference);
+  // A sample is no more evidence than its rows are, however many they stand for.
+  const sample = squares && effectiveSample(reference, current, squares);
+  const size = sample?.size ?? weight;
+  const counts = size === weight || weight === 0 ? current : current.map((sum) => (sum * size) / weight);
+  const rows = samplingNull(pair.baseline, reference, nearSize(Math.max(1, Math.round(size))));
+  const sampling = sample ? withFreedom(rows, sample.freedom) : rows;
   const windows = series ? calibrationWindows(series, pair.windowBlocks ?? 1) : [];
   const nothing =
     windows.length < LEAST_WINDOWS ? sampling : windowsNull(windows, sampling, { size, baselineRows });
-  const distance = scaledDistance(reference, current);
+  const distance = scaledDistance(reference, counts);
   const effective = effectiveSize(size, baselineRows);
   const toEffect = (scaled: number) => Math.sqrt(scaled / (8 * effective * LN2));
   return {
@@ -141,6 +160,7 @@ function missingEvidence(pair: ColumnPair): Evidence | null {
   const found = evidence(pair, {
     reference: [baseline.missing, baseline.rows - baseline.missing],
     current: [current.missing, current.rows - current.missing],
+    squares: squaresOf(current, (part) => [part.missing, part.rows - part.missing]),
     series: blocks?.missing.map((missing, i) => [
       missing,
       blocks.counts[i]?.reduce((sum, count) => sum + count, 0) ?? 0,
@@ -160,11 +180,11 @@ export function summaries({ baseline, current }: ColumnPair): {
       side?.map((count, i) => ({
         from: i === 0 ? null : (baseline.edges[i] ?? null),
         to: i === side.length - 1 ? null : (baseline.edges[i + 1] ?? null),
-        count,
+        count: Math.round(count),
       })) ?? [];
     const numbers = (side: typeof baseline | typeof current) => ({
-      count: side.rows,
-      missing: side.missing,
+      count: Math.round(side.rows),
+      missing: Math.round(side.missing),
       mean: side.mean,
       std: side.std,
       min: side.min,
@@ -172,7 +192,7 @@ export function summaries({ baseline, current }: ColumnPair): {
     });
     return {
       baseline: { ...numbers(baseline), bins: bins(counts?.reference) },
-      current: { ...numbers(current), bins: bins(counts?.current) },
+      current: { ...numbers(current), ...worthOf(current), bins: bins(counts?.current) },
     };
   }
   if (isNumeric(baseline) || current.kind !== "categorical")
@@ -180,12 +200,18 @@ export function summaries({ baseline, current }: ColumnPair): {
   return {
     baseline: { count: baseline.rows, missing: baseline.missing, categories: [...baseline.categories] },
     current: {
-      count: current.rows,
-      missing: current.missing,
+      count: Math.round(current.rows),
+      missing: Math.round(current.missing),
+      ...worthOf(current),
       categories: [...current.counts]
-        .map(([category, count]) => ({ category, count }))
+        .map(([category, count]) => ({ category, count: Math.round(count) }))
         .sort((a, b) => b.count - a.count)
         .slice(0, 200),
     },
   };
+}
+
+/** Where only a sample was stored, how many rows it is worth. */
+function worthOf(current: ObservedColumn): { effective_rows?: number } {
+  return current.sample ? { effective_rows: Math.round(effectiveRows(current)) } : {};
 }

@@ -74,6 +74,22 @@ function independent(mean: number, variance: number, limit: number): NullDistrib
   };
 }
 
+/**
+ * The same null with at most so many degrees of freedom: its mean stays, its tail is heavier.
+ *
+ * @example
+ * withFreedom(independentNull([1_000, 1_000, 1_000], 500), 1).variance; // 8
+ */
+export function withFreedom(nothing: NullDistribution, freedom: number): NullDistribution {
+  const left = Math.min(nothing.degrees_of_freedom, freedom);
+  return {
+    ...nothing,
+    variance: (2 * nothing.mean ** 2) / left,
+    degrees_of_freedom: left,
+    tailFreedom: Math.min(nothing.tailFreedom, freedom),
+  };
+}
+
 /** One window of the baseline's own time: its counts, and those of the reference it would have been given. */
 export interface CalibrationWindow {
   readonly counts: readonly number[];

@@ -3,7 +3,7 @@ import { type BaselineColumn, isNumeric, type NumericBaseline, usableRows } from
 import { allCategories, cumulativeCounts, hasBins, testCounts } from "./binned.ts";
 import { definition, type Source } from "./definitions.ts";
 import { ksTwoSampleP } from "./distributions/kolmogorov.ts";
-import type { ObservedColumn, ObservedNumeric } from "./observed-column.ts";
+import { effectiveRows, type ObservedColumn, type ObservedNumeric } from "./observed-column.ts";
 import { chiSquare } from "./statistics/chi-square.ts";
 import { hellinger } from "./statistics/hellinger.ts";
 import { jensenShannonDistance } from "./statistics/jensen-shannon.ts";
@@ -77,7 +77,10 @@ function categoricalTable(baseline: BaselineColumn, current: ObservedColumn): St
     ...more,
     definition: definition(name, "categorical", "rows"),
   });
-  const test = pair.reference.length >= 2 ? chiSquare(pair.reference, pair.current) : null;
+  // Counts of a sample tell as much as its rows do, not as those they stand for.
+  const worth = current.sample ? effectiveRows(current) / usableRows(current) : 1;
+  const counts = worth === 1 ? pair.current : pair.current.map((count) => count * worth);
+  const test = pair.reference.length >= 2 ? chiSquare(pair.reference, counts) : null;
   const enough = pair.reference.length >= 2;
   return {
     chi_square:
@@ -125,5 +128,6 @@ function fromCumulative(baseline: NumericBaseline, current: ObservedNumeric) {
         : (before ** 2 + gap ** 2) / (2 * Math.abs(gap - before)));
     squared += (width * (before ** 2 + before * gap + gap ** 2)) / 3;
   }
-  return { ks: { value, pValue: ksTwoSampleP(value, m, n) }, wasserstein, energy: Math.sqrt(2 * squared) };
+  const pValue = ksTwoSampleP(value, m, effectiveRows(current));
+  return { ks: { value, pValue }, wasserstein, energy: Math.sqrt(2 * squared) };
 }

@@ -45,8 +45,14 @@ const categoryCount = z.object({ category: z.string(), count: z.number() });
 
 /** One side of a comparison in numbers; `bins` for numeric and timestamp columns, `categories` otherwise. */
 export const columnSummary = z.object({
-  count: z.number().meta({ description: "Rows, missing ones included" }),
+  count: z.number().meta({
+    description: "Rows, missing ones included; what they stand for, where only a sample was stored",
+  }),
   missing: z.number(),
+  effective_rows: z
+    .number()
+    .optional()
+    .meta({ description: "How many rows the sample is worth; absent when all were stored" }),
   mean: z.number().nullable().optional(),
   std: z.number().nullable().optional(),
   min: z.number().nullable().optional(),

@@ -1,0 +1,71 @@
+/** One scored instance. `time` is that of capture, and `id` a UUIDv7, when absent. */
+export interface CapturedRecord {
+  readonly id?: string | number;
+  /** Position within the scored batch of this id. */
+  readonly row?: number;
+  readonly time?: Date | string | number;
+  readonly version?: string;
+  readonly deployment?: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly outputs?: Readonly<Record<string, unknown>>;
+  readonly status?: number;
+  readonly latency_ms?: number;
+}
+
+type CaptureLog = (
+  level: "info" | "warn",
+  message: string,
+  fields?: Readonly<Record<string, unknown>>,
+) => void;
+
+export interface CaptureOptions {
+  /** Address of Leeway, such as `http://127.0.0.1:8420`. */
+  readonly collector: string;
+  readonly model: string;
+  readonly apiKey?: string | undefined;
+  /** Of every record that names none. */
+  readonly version?: string | undefined;
+  readonly deployment?: string | undefined;
+  /** JSON that is sent in one request, about. */
+  readonly batchBytes?: number;
+  /** How long a record waits for others. */
+  readonly batchMs?: number;
+  /** What may wait in memory. */
+  readonly memoryBytes?: number;
+  /** Folder for what waits while Leeway does not answer; of one process at a time. Without it that is dropped. */
+  readonly spoolDir?: string | undefined;
+  readonly spoolBytes?: number;
+  /** Told when Leeway begins and ceases to answer, and of what it rejects. */
+  readonly log?: CaptureLog;
+  readonly now?: () => Date;
+}
+
+type Defaulted = "batchBytes" | "batchMs" | "memoryBytes" | "spoolBytes" | "log" | "now";
+
+export const captureDefaults: Required<Pick<CaptureOptions, Defaulted>> = {
+  batchBytes: 128 * 1024,
+  batchMs: 1_000,
+  memoryBytes: 16 * 1024 * 1024,
+  spoolBytes: 1024 * 1024 * 1024,
+  log: () => undefined,
+  now: () => new Date(),
+};
+
+/** Records so far. */
+export interface CaptureStats {
+  readonly captured: number;
+  /** Found in the spool of an earlier process. */
+  readonly recovered: number;
+  readonly stored: number;
+  /** Sent before; stored once. */
+  readonly duplicates: number;
+  /** Leeway will not take them; the log says why. */
+  readonly rejected: number;
+  /** No room, no JSON, or captured after `close`. */
+  readonly dropped: number;
+  readonly waiting: number;
+  /** Of those that wait, on disk. */
+  readonly spooled: number;
+  /** Requests that failed. */
+  readonly failures: number;
+}

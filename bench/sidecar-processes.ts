@@ -13,7 +13,8 @@ export interface Running {
   readonly child: ChildProcess;
   /** Address that it printed. */
   readonly url: string;
-  stop(signal?: "SIGTERM" | "SIGKILL"): Promise<void>;
+  /** Ends it, and tells the code with which it ended. */
+  stop(signal?: "SIGTERM" | "SIGKILL"): Promise<number | null>;
 }
 
 export interface RunningSidecar extends Running {
@@ -95,10 +96,10 @@ function running(child: ChildProcess, url: string): Running {
     child,
     url,
     stop: async (signal = "SIGTERM") => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const ended = once(child, "exit");
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+      const ended = once(child, "exit") as Promise<[number | null]>;
       child.kill(signal);
-      await ended;
+      return (await ended)[0];
     },
   };
 }

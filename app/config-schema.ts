@@ -2,7 +2,7 @@ import { z } from "zod";
 import { alertRuleSpec, channelSpec } from "../schema/alert.ts";
 import { durationMs, durationText } from "../schema/duration.ts";
 import { monitorSpec } from "../schema/monitor.ts";
-import { resourceName } from "../schema/names.ts";
+import { featureName, resourceName } from "../schema/names.ts";
 import { retrainPolicySpec } from "../schema/retrain.ts";
 import { BYTE_AMOUNT } from "./byte-amount.ts";
 
@@ -23,6 +23,7 @@ const apiKey = z
   .refine(({ key, hash }) => (key === undefined) !== (hash === undefined), "expected either key or hash");
 
 const HOUR_MS = 3_600_000;
+const REDACTION_WAY = /^(drop|hash|truncate:\d{1,6})$/;
 
 const retentionAge = z.union([
   z.literal("forever"),
@@ -34,6 +35,17 @@ const retentionAge = z.union([
 
 /** What can be set for one model. */
 export const modelSettings = z.strictObject({
+  sample: z.number().gt(0).max(1).optional().meta({
+    description:
+      "Share of the records that is stored, by their ids; errors (status 400 and above) all are; 1 when absent",
+  }),
+  redact: z
+    .record(
+      featureName,
+      z.string().regex(REDACTION_WAY, "expected drop, hash or truncate:LENGTH, such as truncate:4"),
+    )
+    .optional()
+    .meta({ description: "What is done to a feature or output before anything is written, by its name" }),
   retention_age: retentionAge
     .optional()
     .meta({ description: "Instead of the common `retention_age`; `forever` keeps all" }),
@@ -121,6 +133,11 @@ export const configSchema = z.strictObject({
     .regex(BYTE_AMOUNT, "expected an amount such as 500MB or 20GB")
     .optional()
     .meta({ description: "The oldest days are deleted while the database holds more than this" }),
+  redact_key: z
+    .string()
+    .min(16, "expected at least 16 characters")
+    .optional()
+    .meta({ description: "Secret that redacted values are hashed with" }),
   models: z
     .record(resourceName, modelSettings)
     .default({})
@@ -143,6 +160,22 @@ export const configSchema = z.strictObject({
     .meta({ description: "When to ask for retraining, by name" }),
 });
 
+/** What is wrong with settings that are right one by one. */
+export function conflicts({
+  models,
+  redact_key,
+}: Config): { readonly path: readonly string[]; readonly message: string }[] {
+  if (redact_key !== undefined) return [];
+  return Object.entries(models).flatMap(([model, { redact = {} }]) =>
+    Object.entries(redact)
+      .filter(([, way]) => way === "hash")
+      .map(([name]) => ({
+        path: ["models", model, "redact", name],
+        message: "is to be hashed, and there is no redact_key to do it with: set LEEWAY_REDACT_KEY",
+      })),
+  );
+}
+
 export type Config = z.infer<typeof configSchema>;
 export type ConfigKey = keyof Config;
 
@@ -160,6 +193,7 @@ const TEXT_KEYS: ReadonlySet<ConfigKey> = new Set([
   "capture_wait",
   "retention_age",
   "retention_size",
+  "redact_key",
 ]);
 
 export function isTextKey(key: ConfigKey): boolean {

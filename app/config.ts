@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { z } from "zod";
 import { type InputIssue, ServiceError } from "../schema/errors.ts";
-import { type Config, type ConfigKey, configSchema } from "./config-schema.ts";
+import { type Config, type ConfigKey, configSchema, conflicts } from "./config-schema.ts";
 import { type ConfigSource, environmentSource, fileSource, flagSource } from "./config-source.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import { showWrongValue } from "./mask.ts";
@@ -44,7 +44,8 @@ export function readConfig({ file, env, flags = {} }: ConfigInput): EffectiveCon
   }
   const problems = sources.flatMap((source) => source.problems);
   const parsed = configSchema.safeParse(settings);
-  if (parsed.success && problems.length === 0) {
+  const conflicting = parsed.success ? conflicts(parsed.data) : [];
+  if (parsed.success && problems.length + conflicting.length === 0) {
     return {
       config: parsed.data,
       places: Object.fromEntries([...origin].map(([key, source]) => [String(key), source.placeOf([key])])),
@@ -53,6 +54,10 @@ export function readConfig({ file, env, flags = {} }: ConfigInput): EffectiveCon
   }
   const issues = [
     ...problems,
+    ...conflicting.map(({ path: keys, message }) => ({
+      path: origin.get(keys[0] ?? "")?.placeOf(keys) ?? "configuration",
+      message: `${dotted(keys)} ${message}`,
+    })),
     ...(parsed.error?.issues ?? []).flatMap((issue) => describe(issue, settings, origin)),
   ];
   throw new ServiceError(

@@ -6,7 +6,17 @@ import { maskAddresses } from "./mask.ts";
 export type Log = Logger;
 
 /** Fields that must never be read in a log, wherever they stand in what is logged. */
-const SECRET_FIELDS = ["authorization", "key", "hash", "secret", "password", "token", "api_key", "smtp_url"];
+const SECRET_FIELDS = [
+  "authorization",
+  "key",
+  "hash",
+  "secret",
+  "password",
+  "token",
+  "api_key",
+  "smtp_url",
+  "redact_key",
+];
 
 /**
  * One JSON object per line; plain lines for people when `look` is `plain`.

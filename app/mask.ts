@@ -1,5 +1,12 @@
 const MASK = "***";
-const SECRET_KEYS: ReadonlySet<PropertyKey> = new Set(["key", "hash", "secret", "password", "token"]);
+const SECRET_KEYS: ReadonlySet<PropertyKey> = new Set([
+  "key",
+  "hash",
+  "secret",
+  "password",
+  "token",
+  "redact_key",
+]);
 /** Keys whose value may hold a secret that cannot be told apart while the value is not even well-formed. */
 const DELICATE_KEYS: ReadonlySet<PropertyKey> = new Set([...SECRET_KEYS, "url", "smtp_url", "api_keys"]);
 /** A path segment as long as this is taken for a token, as in the addresses of chat webhooks. */

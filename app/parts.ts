@@ -21,6 +21,7 @@ import { RecordStore } from "../store/records.ts";
 import { ResultStore } from "../store/results.ts";
 import { isLoopback } from "./auth.ts";
 import { Baselines } from "./baseline.ts";
+import { collectSettings } from "./collect-settings.ts";
 import type { Config } from "./config-schema.ts";
 import { Exports } from "./exports.ts";
 import type { Log } from "./log.ts";
@@ -80,6 +81,7 @@ export async function openParts({
       now,
       metrics,
       log: (message, fields) => log.info(fields, message),
+      collect: collectSettings(config),
       limits: {
         bodyBytes: config.max_body_bytes,
         queuedBytes: config.max_queued_bytes,

@@ -12,6 +12,7 @@ import { Journal } from "../store/journal.ts";
 import { RecordStore, type TimeWindow } from "../store/records.ts";
 import { type DeletedPiece, deleteBefore } from "../store/retention.ts";
 import { Backlog } from "./backlog.ts";
+import type { CollectSettings } from "./collect-settings.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { type CollectorLimits, defaultLimits } from "./limits.ts";
 import { ModelRows } from "./model-rows.ts";
@@ -30,6 +31,8 @@ export interface CollectorOptions {
   readonly metrics: Metrics;
   readonly log?: (message: string, fields: object) => void;
   readonly limits?: Partial<CollectorLimits>;
+  /** What is collected of models, where it is not everything as it comes. */
+  readonly collect?: CollectSettings;
 }
 
 /** One request's records or labels, as they came. */
@@ -71,7 +74,7 @@ export async function openCollector(options: CollectorOptions): Promise<Collecto
   const lastSegment = await recoverJournal({ database, loader, journalFolder: folders.journal, log });
   const journal = await Journal.open(folders.journal, seed, lastSegment);
   const words = [0, 4, 8, 12].map((at) => seed.readInt32LE(at)) as [number, number, number, number];
-  const models = await ModelRows.open(database, words, limits);
+  const models = await ModelRows.open(database, words, limits, options.collect);
   const backlog = new Backlog({ loader, journal, limits, log });
   return new Collector({ ...options, limits, journal, models, backlog, exports: folders.exports });
 }
@@ -124,6 +127,9 @@ export class Collector {
       const answer = await this.#receive(records, batch);
       for (const [outcome, count] of outcomesOf(answer)) {
         metrics.count("leeway_records_total", { model, outcome }, count);
+      }
+      if (answer.sampled_out) {
+        metrics.count("leeway_records_total", { model, outcome: "sampled_out" }, answer.sampled_out);
       }
       if (records.mismatches > 0)
         metrics.count("leeway_type_mismatches_total", { model }, records.mismatches);
@@ -292,6 +298,7 @@ class Tally {
   #stored = 0;
   #duplicates = 0;
   #rejected = 0;
+  #sampledOut = 0;
   constructor(mostErrors: number) {
     this.#mostErrors = mostErrors;
   }
@@ -299,6 +306,7 @@ class Tally {
   add(index: number, outcome: Outcome | readonly RecordIssue[]): void {
     if (outcome === "stored") this.#stored++;
     else if (outcome === "duplicate") this.#duplicates++;
+    else if (outcome === "sampled-out") this.#sampledOut++;
     else {
       this.#rejected++;
       for (const issue of outcome) {
@@ -309,10 +317,11 @@ class Tally {
 
   answer(): IngestAnswer {
     return {
-      received: this.#stored + this.#duplicates + this.#rejected,
+      received: this.#stored + this.#duplicates + this.#rejected + this.#sampledOut,
       stored: this.#stored,
       duplicates: this.#duplicates,
       rejected: this.#rejected,
+      ...(this.#sampledOut > 0 ? { sampled_out: this.#sampledOut } : {}),
       errors: this.#errors,
     };
   }

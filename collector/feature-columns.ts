@@ -3,6 +3,7 @@ import type { FrameColumn } from "../store/frame.ts";
 import { freeName, type ModelColumn, type StoredType } from "../store/models.ts";
 import { BooleanColumn, NumberColumn, TextColumn } from "./column-builder.ts";
 import { GONE, type Key, KeyTable } from "./key-table.ts";
+import type { Redaction } from "./sidecar/redact.ts";
 
 /** A feature or output of a model and the values gathered for it. It has a type from its first value on. */
 export class Feature implements Key<Feature> {
@@ -10,6 +11,8 @@ export class Feature implements Key<Feature> {
   readonly direction: "in" | "out";
   readonly name: string;
   readonly column: string;
+  /** What is done to its values before anything is written. */
+  readonly redaction: Redaction | undefined;
   stamp = -1;
   next: Feature | undefined;
   type: StoredType | undefined;
@@ -21,7 +24,8 @@ export class Feature implements Key<Feature> {
   texts: TextColumn | undefined;
   booleans: BooleanColumn | undefined;
 
-  constructor(direction: "in" | "out", name: string, column: string) {
+  constructor(direction: "in" | "out", name: string, column: string, redaction: Redaction | undefined) {
+    this.redaction = redaction;
     this.bytes = Buffer.from(name);
     this.direction = direction;
     this.name = name;
@@ -72,12 +76,14 @@ export class FeatureColumns {
   readonly #byName = { in: new Map<string, Feature>(), out: new Map<string, Feature>() };
   readonly #columnNames = new Set<string>();
   readonly #most: number;
+  readonly #redactions: ReadonlyMap<string, Redaction>;
   /** What the record at hand has brought, to be undone with it. */
   #met = 0;
   #declared: Feature[] = [];
 
-  constructor(known: readonly ModelColumn[], most: number) {
+  constructor(known: readonly ModelColumn[], most: number, redactions: ReadonlyMap<string, Redaction>) {
     this.#most = most;
+    this.#redactions = redactions;
     this.inputs = new KeyTable((name) => this.find("in", name));
     this.outputs = new KeyTable((name) => this.find("out", name));
     for (const { direction, name, column, type } of known) this.#add(direction, name, column).declare(type);
@@ -121,7 +127,7 @@ export class FeatureColumns {
   }
 
   #add(direction: "in" | "out", name: string, column: string): Feature {
-    const feature = new Feature(direction, name, column);
+    const feature = new Feature(direction, name, column, this.#redactions.get(name));
     this.all.push(feature);
     this.#byName[direction].set(name, feature);
     this.#columnNames.add(column.toLowerCase());

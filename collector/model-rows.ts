@@ -4,6 +4,7 @@ import type { Frame } from "../store/frame.ts";
 import { type CollectedModel, type ModelColumn, readColumns, readModels } from "../store/models.ts";
 import { countRows, visitLabelKeys, visitRecordKeys } from "../store/record-keys.ts";
 import type { DeletedPiece } from "../store/retention.ts";
+import { type CollectSettings, collectRules } from "./collect-settings.ts";
 import type { HashSeed } from "./key-hash.ts";
 import { KeyIndex } from "./key-index.ts";
 import { type LabelIndexes, LabelRows } from "./label-rows.ts";
@@ -30,10 +31,16 @@ export class ModelRows {
   readonly #models = new Map<string, ModelState>();
   readonly #seed: HashSeed;
   readonly #limits: { readonly columnsPerModel: number; readonly models: number };
+  readonly #collect: CollectSettings | undefined;
 
-  private constructor(seed: HashSeed, limits: { readonly columnsPerModel: number; readonly models: number }) {
+  private constructor(
+    seed: HashSeed,
+    limits: { readonly columnsPerModel: number; readonly models: number },
+    collect: CollectSettings | undefined,
+  ) {
     this.#seed = seed;
     this.#limits = limits;
+    this.#collect = collect;
   }
 
   /** Reads the keys of everything in the tables. */
@@ -41,8 +48,10 @@ export class ModelRows {
     database: Database,
     seed: HashSeed,
     limits: { readonly columnsPerModel: number; readonly models: number },
+    collect?: CollectSettings,
   ): Promise<ModelRows> {
-    const rows = new ModelRows(seed, limits);
+    for (const model of Object.keys(collect?.models ?? {})) collectRules(collect, model); // told at the start
+    const rows = new ModelRows(seed, limits, collect);
     const columns = await readColumns(database);
     for (const model of await readModels(database)) {
       const own = columns.filter((column) => column.model === model.model);
@@ -125,7 +134,14 @@ export class ModelRows {
     const mostColumns = this.#limits.columnsPerModel;
     const state = {
       users: 0,
-      records: new RecordRows({ model, seed, index: recordIndex, columns, mostColumns }),
+      records: new RecordRows({
+        model,
+        seed,
+        index: recordIndex,
+        columns,
+        mostColumns,
+        rules: collectRules(this.#collect, model),
+      }),
       labels: new LabelRows({ model, seed, indexes: labelIndexes }),
       recordIndex,
       labelIndexes,

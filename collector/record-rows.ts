@@ -1,6 +1,9 @@
+import type { FeatureValue } from "../protocols/exchange.ts";
+import { parseJson } from "../protocols/json.ts";
 import { scoringRecord } from "../schema/record.ts";
 import type { Frame, FrameColumn } from "../store/frame.ts";
 import type { ModelColumn, StoredType } from "../store/models.ts";
+import type { CollectRules } from "./collect-settings.ts";
 import { IntegerColumn, NumberColumn, TextColumn } from "./column-builder.ts";
 import { type Feature, FeatureColumns } from "./feature-columns.ts";
 import { CLOSE_BRACE, COMMA, JsonCursor, MINUS, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./json-cursor.ts";
@@ -12,6 +15,8 @@ import { RecordHead, readWhole } from "./record-head.ts";
 import { issuesOf, pathText, type RecordIssue } from "./record-issues.ts";
 import type { Bounds, Outcome, RequestContext, Rows } from "./rows.ts";
 import { appendInstant } from "./rows.ts";
+import { redactValue } from "./sidecar/redact.ts";
+import { isSampledBytes } from "./sidecar/sampling.ts";
 
 const FIELDS = [
   "id",
@@ -23,7 +28,11 @@ const FIELDS = [
   "outputs",
   "status",
   "latency_ms",
+  "weight",
 ] as const;
+/** Answers from here on are errors, which are kept whatever the sample. */
+const LEAST_ERROR = 400;
+const MOST_WEIGHT = 1_000_000;
 type FieldName = (typeof FIELDS)[number];
 
 class Field implements Key<Field> {
@@ -58,6 +67,9 @@ export class RecordRows implements Rows {
   readonly #index: KeyIndex;
   readonly #features: FeatureColumns;
   readonly #mostColumns: number;
+  readonly #rules: CollectRules;
+  /** Share of the records that is kept. */
+  readonly #share: number;
   readonly #cursor = new JsonCursor();
   readonly #fields: KeyTable<Field>;
   readonly #head = new RecordHead();
@@ -72,6 +84,7 @@ export class RecordRows implements Rows {
   readonly #deployment = new TextColumn();
   readonly #status = new IntegerColumn("i32");
   readonly #latency = new NumberColumn();
+  readonly #weights = new NumberColumn();
   readonly #overflow = new TextColumn("json");
   readonly #keyHigh = new IntegerColumn("i64");
   readonly #keyLow = new IntegerColumn("i32");
@@ -80,6 +93,8 @@ export class RecordRows implements Rows {
   #misfits = "";
   #exact = "";
   #misfitCount = 0;
+  #statusCode = 0;
+  #weight = 1;
 
   constructor(options: {
     readonly model: string;
@@ -87,12 +102,15 @@ export class RecordRows implements Rows {
     readonly index: KeyIndex;
     readonly columns: readonly ModelColumn[];
     readonly mostColumns: number;
+    readonly rules: CollectRules;
   }) {
     this.#model = options.model;
+    this.#rules = options.rules;
+    this.#share = options.rules.share;
     this.#seed = options.seed;
     this.#index = options.index;
     this.#mostColumns = options.mostColumns;
-    this.#features = new FeatureColumns(options.columns, options.mostColumns);
+    this.#features = new FeatureColumns(options.columns, options.mostColumns, options.rules.redactions);
     const fields = new Map<string, Field>(FIELDS.map((name) => [name, new Field(name)]));
     this.#fields = new KeyTable((name) => fields.get(name));
   }
@@ -132,7 +150,8 @@ export class RecordRows implements Rows {
     }
     if (record.version !== undefined) this.#appendText(this.#version, record.version);
     if (record.deployment !== undefined) this.#appendText(this.#deployment, record.deployment);
-    if (record.status !== undefined) this.#status.append32(this.rows, record.status);
+    if (record.status !== undefined) this.#appendStatus(record.status);
+    if (record.weight !== undefined) this.#weight = record.weight;
     if (record.latency_ms !== undefined) this.#latency.append(this.rows, record.latency_ms);
     return this.#finish(context, index);
   }
@@ -167,6 +186,7 @@ export class RecordRows implements Rows {
       deployment: this.#deployment,
       status: this.#status,
       latency_ms: this.#latency,
+      weight: this.#weights,
       overflow: this.#overflow,
       key_high: this.#keyHigh,
       key_low: this.#keyLow,
@@ -179,6 +199,8 @@ export class RecordRows implements Rows {
     this.#misfits = "";
     this.#exact = "";
     this.#misfitCount = 0;
+    this.#statusCode = 0;
+    this.#weight = 1;
   }
 
   #undo(): void {
@@ -195,6 +217,14 @@ export class RecordRows implements Rows {
     const head = this.#head;
     if (head.idTo === 0) head.setId(idFor(index));
     const { idBytes, idFrom, idTo } = head;
+    if (this.#share < 1 && this.#statusCode < LEAST_ERROR) {
+      if (!isSampledBytes(idBytes, idFrom, idTo, this.#share)) {
+        this.#undo();
+        return "sampled-out";
+      }
+      // The sender may have sampled by the same hash: what is in the smaller sample is in the larger one too.
+      this.#weight = Math.max(this.#weight, 1 / this.#share);
+    }
     const hash = this.#hash;
     hashKey(idBytes, idFrom, idTo, head.row, this.#seed, hash);
     if (this.#index.add(hash.a, hash.b, hash.c) === "known") {
@@ -208,6 +238,7 @@ export class RecordRows implements Rows {
     appendInstant(this.#receivedAt, row, receivedAt);
     this.#keyHigh.append64(row, hash.a, hash.b);
     this.#keyLow.append32(row, hash.c);
+    if (this.#weight !== 1) this.#weights.append(row, this.#weight);
     if (this.#misfits !== "" || this.#exact !== "") this.#appendOverflow(row);
     this.#features.keep();
     this.rows = row + 1;
@@ -256,7 +287,7 @@ export class RecordRows implements Rows {
         return this.#scanName(this.#deployment);
       case "status": {
         const status = readWhole(cursor, 999);
-        if (status >= 0) this.#status.append32(this.rows, status);
+        if (status >= 0) this.#appendStatus(status);
         return status >= 0;
       }
       case "latency_ms": {
@@ -264,7 +295,17 @@ export class RecordRows implements Rows {
         this.#latency.append(this.rows, cursor.value);
         return true;
       }
+      case "weight": {
+        if (!cursor.number() || !(cursor.value >= 1 && cursor.value <= MOST_WEIGHT)) return false;
+        this.#weight = cursor.value;
+        return true;
+      }
     }
+  }
+
+  #appendStatus(status: number): void {
+    this.#status.append32(this.rows, status);
+    this.#statusCode = status;
   }
 
   #scanName(column: TextColumn): boolean {
@@ -295,6 +336,7 @@ export class RecordRows implements Rows {
   }
 
   #scanValue(feature: Feature): boolean {
+    if (feature.redaction !== undefined) return this.#scanRedacted(feature);
     const cursor = this.#cursor;
     const byte = cursor.peek();
     if (byte === QUOTE) return cursor.string() && this.#scannedText(feature);
@@ -343,6 +385,25 @@ export class RecordRows implements Rows {
     return true;
   }
 
+  /** The value itself is kept nowhere. */
+  #scanRedacted(feature: Feature): boolean {
+    const cursor = this.#cursor;
+    cursor.peek();
+    const from = cursor.at;
+    if (!cursor.skip()) return false;
+    this.#redact(feature, parseJson(cursor.bytes.subarray(from, cursor.at), DEEPEST_NESTING));
+    return true;
+  }
+
+  #redact(feature: Feature, value: FeatureValue): void {
+    if (feature.redaction === undefined) throw new RangeError(`"${feature.name}" is not to be redacted`);
+    const text = redactValue(value, feature.redaction, this.#rules.redactKey);
+    if (text === undefined || text === null) return;
+    if (feature.type === undefined) this.#features.declare(feature, "VARCHAR");
+    if (feature.type === "VARCHAR" && feature.texts) this.#appendText(feature.texts, text);
+    else this.#misfit(feature, JSON.stringify(text));
+  }
+
   #parseFeature(direction: "in" | "out", name: string, value: unknown): RecordIssue | undefined {
     const path = pathText([direction === "in" ? "inputs" : "outputs", name]);
     const feature = this.#features.find(direction, wellFormedText(name));
@@ -356,6 +417,10 @@ export class RecordRows implements Rows {
     const type = typeOf(value);
     const json = jsonOf(value);
     if (json === undefined) return { path, message: `is nested deeper than ${DEEPEST_NESTING} levels` };
+    if (feature.redaction !== undefined) {
+      this.#redact(feature, value as FeatureValue); // what JSON.parse makes is all in it
+      return undefined;
+    }
     if (feature.type === undefined) this.#features.declare(feature, type);
     if (feature.type !== type) this.#misfit(feature, json);
     else if (typeof value === "number") feature.numbers?.append(this.rows, value);

@@ -4,7 +4,7 @@ import type { RecordIssue } from "./record-issues.ts";
 import type { Instant } from "./timestamp.ts";
 
 /** What became of one record of a request. */
-export type Outcome = "stored" | "duplicate";
+export type Outcome = "stored" | "duplicate" | "sampled-out";
 
 /** Where a record lies in the bytes of a request: `[from, to)`. */
 export interface Bounds {

@@ -36,6 +36,14 @@ export const scoringRecord = z
     outputs: z.record(featureName, value).default({}),
     status: z.int().min(0).max(999).optional(),
     latency_ms: z.number().min(0).optional(),
+    weight: z
+      .number()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .meta({
+        description: "How many records it stands for, where the sender keeps only a sample; 1 when absent",
+      }),
   })
   .meta({ id: "ScoringRecord" });
 
@@ -54,13 +62,17 @@ export const labelRecord = z
 export type ScoringRecord = z.infer<typeof scoringRecord>;
 export type LabelRecord = z.infer<typeof labelRecord>;
 
-/** What became of a batch. `received = stored + duplicates + rejected`. */
+/** What became of a batch. `received = stored + duplicates + rejected + sampled_out`. */
 export const ingestAnswer = z
   .object({
     received: z.int(),
     stored: z.int(),
     duplicates: z.int(),
     rejected: z.int(),
+    sampled_out: z
+      .int()
+      .optional()
+      .meta({ description: "Not in the sample that is kept of this model; absent when there are none" }),
     errors: z.array(z.object({ index: z.int(), path: z.string(), message: z.string() })),
   })
   .meta({ id: "IngestAnswer" });

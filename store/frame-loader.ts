@@ -206,7 +206,9 @@ async function insert(tx: Transaction, table: string, frames: readonly Frame[], 
   const values = columns.map((column) =>
     column === "time" || column === "received_at"
       ? `make_timestamptz(${identifier(column)})`
-      : identifier(column),
+      : column === "weight"
+        ? "coalesce(weight, 1)"
+        : identifier(column),
   );
   await tx.run(
     `insert into ${table} (${columns.map(identifier).join(", ")})

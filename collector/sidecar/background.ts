@@ -76,8 +76,9 @@ function takeCall(call: Call): void {
   }
   const version = options.version ?? resourceName.safeParse(decoded.version).data;
   const { timeMs, latencyMs, status } = call;
+  const weight = status < 400 ? 1 / options.sample : 1; // errors are all there
   const write = recordWriter(
-    { id, timeMs, latencyMs, status },
+    { id, timeMs, latencyMs, status, weight },
     { version, deployment: options.deployment, redact },
   );
   for (const row of decoded.rows) {

@@ -11,13 +11,14 @@ export interface RecordOptions {
 
 /** Makes of each row of a call the JSON text that the collector takes. What the rows share is written once. */
 export function recordWriter(
-  call: Pick<Call, "timeMs" | "latencyMs" | "status"> & { readonly id: string },
+  call: Pick<Call, "timeMs" | "latencyMs" | "status"> & { readonly id: string; readonly weight?: number },
   { version, deployment, redact }: RecordOptions,
 ): (row: DecodedRow) => string {
   const time = new Date(call.timeMs).toISOString();
   const names = `${member("version", version)}${member("deployment", deployment)}`;
   const start = `{"id":${JSON.stringify(call.id)},"time":"${time}"${names},"row":`;
-  const end = `,"status":${call.status},"latency_ms":${call.latencyMs}}`;
+  const weight = (call.weight ?? 1) === 1 ? "" : `,"weight":${call.weight}`;
+  const end = `,"status":${call.status},"latency_ms":${call.latencyMs}${weight}}`;
   return ({ row, inputs, outputs }) =>
     `${start}${row},"inputs":${textOf(redact(inputs))},"outputs":${textOf(redact(outputs))}${end}`;
 }

@@ -43,17 +43,24 @@ export function redactor(
     const redacted: Record<string, FeatureValue> = { ...values };
     for (const redaction of redactions) {
       if (!Object.hasOwn(redacted, redaction.name)) continue;
-      const value = redacted[redaction.name];
-      if (redaction.how === "hash" && value !== null && value !== undefined) {
-        redacted[redaction.name] = hmac(value, key ?? "");
-      } else if (redaction.how === "truncate" && typeof value === "string") {
-        redacted[redaction.name] = [...value].slice(0, redaction.length).join("");
-      } else if (redaction.how === "drop" || (redaction.how === "truncate" && value !== null)) {
-        delete redacted[redaction.name];
-      }
+      const value = redactValue(redacted[redaction.name] ?? null, redaction, key ?? "");
+      if (value === undefined) delete redacted[redaction.name];
+      else redacted[redaction.name] = value;
     }
     return redacted;
   };
+}
+
+/** What is left of one value; undefined when nothing is. */
+export function redactValue(
+  value: FeatureValue,
+  redaction: Redaction,
+  key: string,
+): string | null | undefined {
+  if (redaction.how === "drop") return undefined;
+  if (value === null) return null;
+  if (redaction.how === "hash") return hmac(value, key);
+  return typeof value === "string" ? [...value].slice(0, redaction.length).join("") : undefined;
 }
 
 function hmac(value: FeatureValue, key: string): string {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { collectRules } from "../../collector/collect-settings.ts";
 import { KeyIndex } from "../../collector/key-index.ts";
 import { RecordRows } from "../../collector/record-rows.ts";
 import type { RequestContext } from "../../collector/rows.ts";
@@ -13,7 +14,15 @@ const context: RequestContext = {
 };
 
 function emptyRows(mostColumns = 2_000): RecordRows {
-  return new RecordRows({ model: "m", seed: [1, 2, 3, 4], index: new KeyIndex(), columns: [], mostColumns });
+  const rules = collectRules(undefined, "m");
+  return new RecordRows({
+    model: "m",
+    seed: [1, 2, 3, 4],
+    index: new KeyIndex(),
+    columns: [],
+    mostColumns,
+    rules,
+  });
 }
 
 /** What both ways make of a record, as the frame that goes to the journal. */

@@ -1,0 +1,16 @@
+import type { CollectSettings } from "../collector/collect-settings.ts";
+import { parseRedaction } from "../collector/sidecar/redact.ts";
+import type { Config } from "./config-schema.ts";
+
+/** What the configuration says of collecting, as the collector takes it. */
+export function collectSettings({ models, redact_key: redactKey }: Config): CollectSettings {
+  return {
+    models: Object.fromEntries(
+      Object.entries(models).map(([model, { sample, redact = {} }]) => [
+        model,
+        { sample, redact: Object.entries(redact).map(([name, way]) => parseRedaction(`${name}=${way}`)) },
+      ]),
+    ),
+    redactKey,
+  };
+}

@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 export interface ServerProcess {
-  readonly child: ChildProcess;
+  readonly pid: number;
   readonly port: number;
   stop(): Promise<void>;
 }
@@ -17,11 +17,12 @@ export async function startServer(args: readonly string[]): Promise<ServerProces
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
   const [line] = await once(createInterface({ input: child.stdout }), "line");
   const port = /"url":"[^"]+:(\d+)"/.exec(line)?.[1] ?? line;
+  const ended = once(child, "exit");
   const stop = async () => {
     child.kill("SIGTERM");
-    await once(child, "exit");
+    await ended;
   };
-  return { child, port: Number(port), stop };
+  return { pid: child.pid ?? -1, port: Number(port), stop };
 }
 
 /** `leeway serve` as it was built, with its own settings. */

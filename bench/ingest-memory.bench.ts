@@ -4,11 +4,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Database } from "../store/database.ts";
 import { countRows } from "../store/record-keys.ts";
-import { startLeeway } from "../test/collector/leeway-server.ts";
-import { post } from "./ingest-client.ts";
+import { post, startBuiltLeeway } from "./ingest-client.ts";
 import { batch } from "./ingest-records.ts";
 
-// How much memory taking in 5,000,000 records of 20 features needs: `leeway serve` with its own settings, batches of 1,000 over four
+// How much memory taking in 5,000,000 records of 20 features needs: `leeway serve` as it is built, with its own settings, batches of 1,000 over four
 // connections. Bar: the process stays below 700 MB.
 const ROWS = Number(process.env.ROWS ?? 5_000_000);
 const BATCH_ROWS = 1_000;
@@ -16,10 +15,9 @@ const CONNECTIONS = 4;
 const BAR_MB = 700;
 
 const dataDir = mkdtempSync(join(tmpdir(), "leeway-bench-memory-"));
-const server = await startLeeway(dataDir);
-const port = Number(new URL(server.url).port);
+const { port, pid, stop } = await startBuiltLeeway(dataDir);
 try {
-  const beforeMb = memoryOf(server.pid, "VmRSS");
+  const beforeMb = memoryOf(pid, "VmRSS");
   const started = performance.now();
   let next = 0;
   let refused = 0;
@@ -30,16 +28,16 @@ try {
       const answer = await post(port, "/v1/models/bench/records", body, "application/x-ndjson");
       refused += JSON.parse(answer).rejected;
       if (from % 500_000 === 0) {
-        console.error(`${from} records sent, the process holds ${memoryOf(server.pid, "VmRSS")} MB`);
+        console.error(`${from} records sent, the process holds ${memoryOf(pid, "VmRSS")} MB`);
       }
     }
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, send));
   const seconds = (performance.now() - started) / 1000;
   await allLoaded();
-  const afterMb = memoryOf(server.pid, "VmRSS");
-  const peakMb = memoryOf(server.pid, "VmHWM");
-  await server.kill("SIGTERM");
+  const afterMb = memoryOf(pid, "VmRSS");
+  const peakMb = memoryOf(pid, "VmHWM");
+  await stop();
   const stored = await rowsStored();
   console.log(
     JSON.stringify({
@@ -58,7 +56,7 @@ try {
   );
   if (stored !== ROWS || peakMb >= BAR_MB) process.exitCode = 1;
 } finally {
-  await server.kill("SIGTERM");
+  await stop();
   rmSync(dataDir, { recursive: true, force: true });
 }
 
@@ -71,7 +69,7 @@ function memoryOf(pid: number, what: "VmRSS" | "VmHWM"): number {
 /** Waits until nothing is in the journal only. */
 async function allLoaded(): Promise<void> {
   for (;;) {
-    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     if (/^leeway_ingest_backlog_bytes 0$/m.test(metrics)) return;
     await sleep(500);
   }

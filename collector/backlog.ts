@@ -7,9 +7,9 @@ import type { DurableFrame } from "./group-commit.ts";
  * A load begins by itself when so many rows wait, a little more than a row group of DuckDB (122,880): whole ones are
  * written straight into the file, smaller loads go through its write-ahead log first and cost twice as much.
  */
-const LOAD_ROWS = 128 * 1024;
+const LOAD_ROWS = 124_000;
 /** Or so many bytes, for the sake of memory. */
-const LOAD_BYTES = 40 * 1024 * 1024;
+const LOAD_BYTES = 32 * 1024 * 1024;
 
 /** What is durable in the journal and not yet in the tables. It is bounded: requests wait for room. */
 export class Backlog {

@@ -23,7 +23,7 @@ export const defaultLimits: CollectorLimits = {
   bodyBytes: 32 * MEBIBYTE,
   inflateRatio: 200,
   queuedBytes: 96 * MEBIBYTE,
-  backlogBytes: 64 * MEBIBYTE,
+  backlogBytes: 48 * MEBIBYTE,
   waitMs: 10_000,
   namedErrors: 100,
   columnsPerModel: 2_000,

@@ -47,7 +47,7 @@ export class Database {
   ): Promise<Database> {
     if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
     const instance = await openInstance(path, {
-      memory_limit: options.memoryLimit ?? "400MB",
+      memory_limit: options.memoryLimit ?? "200MB",
       checkpoint_threshold: "64MB",
       ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
     });

@@ -35,7 +35,7 @@ export function withConfig(command: Command): Command {
       "--log-level <level>",
       "trace, debug, info, warn, error, fatal or silent (LEEWAY_LOG_LEVEL; info)",
     )
-    .option("--memory-limit <amount>", "most memory the database takes (LEEWAY_MEMORY_LIMIT; 400MB)")
+    .option("--memory-limit <amount>", "most memory the database takes (LEEWAY_MEMORY_LIMIT; 200MB)")
     .option("--allow-private-targets", "let webhooks go to private addresses (LEEWAY_ALLOW_PRIVATE_TARGETS)");
 }
 

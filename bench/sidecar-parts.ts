@@ -4,9 +4,10 @@ import type { AddressInfo } from "node:net";
 /**
  * What `bench/sidecar.bench.ts` puts around the sidecar, each a process of its own:
  * `service` answers every request with a score, `sink` takes batches and counts their bytes, and `bare URL` is a
- * reverse proxy with kept connections that captures nothing. Each prints its port.
+ * reverse proxy with kept connections that captures nothing. `late URL MS` is the same, and answers so much later. Each
+ * prints its port.
  */
-const [part, target] = process.argv.slice(2);
+const [part, target, lateMs = "0"] = process.argv.slice(2);
 
 const ANSWER = Buffer.from(JSON.stringify({ score: 0.7312, label: "late", version: "3" }));
 
@@ -26,6 +27,9 @@ const HANDLERS: Readonly<Record<string, http.RequestListener>> = {
     });
   },
   bare: bareProxy(),
+  late: (request, response) => {
+    setTimeout(() => bareProxy()(request, response), Number(lateMs));
+  },
 };
 
 /** The proxy that everybody writes: headers as they came, bodies piped, connections kept. */

@@ -17,6 +17,7 @@ const NAMES = [
   "sent_records_stored",
   "sent_records_duplicate",
   "sent_records_rejected",
+  "sent_records_sampled_out",
   "dropped_records_spool_full",
   "dropped_records_spool_failed",
   "dropped_records_no_spool",

@@ -65,7 +65,7 @@ const METRICS: readonly Metric[] = [
     name: "sent_records_total",
     kind: "counter",
     help: "Records that the collector answered for, by what became of them.",
-    series: (["stored", "duplicate", "rejected"] as const).map((outcome) => [
+    series: (["stored", "duplicate", "rejected", "sampled_out"] as const).map((outcome) => [
       `{outcome="${outcome}"}`,
       `sent_records_${outcome}`,
     ]),

@@ -162,6 +162,7 @@ export class Outbox {
     counters.add("sent_records_stored", result.stored);
     counters.add("sent_records_duplicate", result.duplicates);
     counters.add("sent_records_rejected", result.rejected);
+    counters.add("sent_records_sampled_out", result.sampledOut);
     if (result.rejected > 0)
       log("warn", "the collector rejected records", { records: result.rejected, why: result.why });
   }

@@ -9,6 +9,8 @@ export type PostOutcome =
       readonly stored: number;
       readonly duplicates: number;
       readonly rejected: number;
+      /** Not kept, because the collector keeps a sample of this model. */
+      readonly sampledOut: number;
       readonly why?: string;
     }
   /** The collector will never take it: sending it again is of no use. */
@@ -69,7 +71,11 @@ function outcomeOf(status: number, text: string, retryAfterSeconds: number): Pos
     const { stored, duplicates, rejected } = answer;
     if (typeof stored === "number" && typeof duplicates === "number" && typeof rejected === "number") {
       const why = firstError(answer.errors);
-      return { outcome: "stored", stored, duplicates, rejected, ...(why === undefined ? {} : { why }) };
+      const sampledOut = typeof answer.sampled_out === "number" ? answer.sampled_out : 0;
+      return {
+        ...{ outcome: "stored", stored, duplicates, rejected, sampledOut },
+        ...(why === undefined ? {} : { why }),
+      };
     }
   }
   const why = `${status} ${typeof answer?.detail === "string" ? answer.detail : text.slice(0, 200)}`;

@@ -259,8 +259,7 @@ async function exportRecords(
   const { rows, time, label, predictions } = await exportTraining(
     parts.database,
     parts.records,
-    model,
-    window,
+    { model, window, weights: "thinned" },
     path,
   );
   if (rows === 0)

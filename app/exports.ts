@@ -84,7 +84,7 @@ export class Exports {
       const { rows, bytes, sha256, columns } =
         form === "records"
           ? await records.exportParquet(model, { from, to }, made)
-          : await exportTraining(database, records, model, { from, to }, made);
+          : await exportTraining(database, records, { model, window: { from, to }, weights: "column" }, made);
       const manifest: ExportManifest = {
         model,
         from: from.toISOString(),

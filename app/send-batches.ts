@@ -61,6 +61,7 @@ export async function sendFile(
     errors: [] as ImportSummary["errors"][number][],
   };
   const captured = { waiting: 0, ignored: 0, notes: [] as { line: number; note: string }[] };
+  let sampledOut = 0;
   let kind: "own" | "captured" = "own";
   for await (const batch of readBatches(file)) {
     const answer = await sendBatch(client, path, batch);
@@ -68,6 +69,7 @@ export async function sendFile(
     summary.stored += answer.stored;
     summary.duplicates += answer.duplicates;
     summary.rejected += answer.rejected;
+    sampledOut += answer.sampled_out ?? 0;
     for (const { index, ...error } of answer.errors) {
       if (summary.errors.length < 100) summary.errors.push({ line: batch.lineNumbers[index] ?? 0, ...error });
     }
@@ -81,7 +83,11 @@ export async function sendFile(
     }
     onProgress?.(batch.bytesRead, summary.received);
   }
-  return kind === "own" ? summary : { ...summary, ...captured };
+  return {
+    ...summary,
+    ...(sampledOut > 0 ? { sampled_out: sampledOut } : {}),
+    ...(kind === "captured" ? captured : {}),
+  };
 }
 
 /** Bytes of the file as it lies on disk; 0 for standard input. */

@@ -1,6 +1,7 @@
 import { listValue } from "@duckdb/node-api";
 import type { Database } from "./database.ts";
 import { identifier, literal } from "./identifier.ts";
+import { mostWeight, thinned } from "./thinned.ts";
 
 /** One column of the collected records, as the monitor counts it. */
 export interface ProfileColumn {
@@ -152,7 +153,8 @@ export class ProfileStore {
   }): Promise<number[]> {
     const grid = Array.from({ length: points }, (_, i) => i / (points - 1));
     const [row] = await this.#database.all<{ q: number[] | null }>(
-      `select quantile_cont(${numberOf(column)}, [${grid.join(",")}]) as q from ${source}`,
+      `select quantile_cont(${numberOf(column)}, [${grid.join(",")}]) as q from ${source}
+       where ${thinned(await mostWeight(this.#database, source))}`,
     );
     return row?.q ?? [];
   }

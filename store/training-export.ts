@@ -2,6 +2,7 @@ import { ServiceError } from "../schema/errors.ts";
 import type { Database } from "./database.ts";
 import { identifier } from "./identifier.ts";
 import type { RecordStore, TimeWindow } from "./records.ts";
+import { mostWeight, thinned } from "./thinned.ts";
 import { type WrittenExport, writeExport } from "./write-export.ts";
 
 /** Names of the columns of an export in the form of training data. */
@@ -12,14 +13,23 @@ export interface TrainingColumns extends WrittenExport {
 }
 
 /**
+ * What becomes of a sample's weights. `column`: a column `weight` tells them where they are not all 1. `thinned`: rows that stand for
+ * fewer are left out at random, by their ids, so that all that are there stand for as many and none needs a weight.
+ */
+export type WeightsIn = "column" | "thinned";
+
+/**
  * Writes collected records as training data would look: features by their own names, then outputs, label and time.
  * An output or label whose name a feature has already is called `out_…` or `label_`.
  */
 export async function exportTraining(
   database: Database,
   records: Pick<RecordStore, "windowOf" | "columnsOf">,
-  model: string,
-  window: TimeWindow,
+  {
+    model,
+    window,
+    weights,
+  }: { readonly model: string; readonly window: TimeWindow; readonly weights: WeightsIn },
   file: string,
 ): Promise<TrainingColumns> {
   const source = await records.windowOf(model, window);
@@ -36,10 +46,13 @@ export async function exportTraining(
     return { column, as: free("label", "label_"), role: "label" };
   });
   const time = free("time", "event_time_");
+  const most = await mostWeight(database, source);
   const chosen = columns.map(({ column, as }) => `${identifier(column)} as ${identifier(as)}`);
+  if (most !== undefined && weights === "column")
+    chosen.push(`weight as ${identifier(free("weight", "weight_"))}`);
   const written = await writeExport(database, {
     select: `select ${[`time as ${identifier(time)}`, ...chosen].join(", ")} from ${source}
-      order by time, record_id, "row"`,
+      where ${weights === "thinned" ? thinned(most) : "true"} order by time, record_id, "row"`,
     file,
   });
   return {

@@ -14,6 +14,7 @@ export class CaptureTally {
   #stored = 0;
   #duplicates = 0;
   #rejected = 0;
+  #sampledOut = 0;
 
   constructor(mostErrors: number) {
     this.#mostErrors = mostErrors;
@@ -41,6 +42,7 @@ export class CaptureTally {
     this.#stored += answer.stored;
     this.#duplicates += answer.duplicates;
     this.#rejected += answer.rejected;
+    this.#sampledOut += answer.sampled_out ?? 0;
     for (const { index, path, message } of answer.errors) {
       if (this.#errors.length < this.#mostErrors)
         this.#errors.push({ index: indexes[index] ?? 0, path, message });
@@ -49,10 +51,11 @@ export class CaptureTally {
 
   answer({ waiting, repeated }: PairingOutcome): CaptureAnswer {
     return {
-      received: this.#stored + this.#duplicates + this.#rejected,
+      received: this.#stored + this.#duplicates + this.#rejected + this.#sampledOut,
       stored: this.#stored,
       duplicates: this.#duplicates,
       rejected: this.#rejected,
+      ...(this.#sampledOut > 0 ? { sampled_out: this.#sampledOut } : {}),
       errors: this.#errors,
       events: this.#events,
       waiting,

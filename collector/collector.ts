@@ -7,6 +7,7 @@ import { ServiceError } from "../schema/errors.ts";
 import type { Metrics } from "../schema/metrics.ts";
 import type { IngestAnswer } from "../schema/record.ts";
 import type { Database } from "../store/database.ts";
+import type { Frame } from "../store/frame.ts";
 import { FrameLoader } from "../store/frame-loader.ts";
 import { Journal } from "../store/journal.ts";
 import { RecordStore, type TimeWindow } from "../store/records.ts";
@@ -17,6 +18,7 @@ import { GroupCommit } from "./group-commit.ts";
 import { type CollectorLimits, defaultLimits } from "./limits.ts";
 import { ModelRows } from "./model-rows.ts";
 import type { RecordIssue } from "./record-issues.ts";
+import type { RecordRows } from "./record-rows.ts";
 import { type RecordSlices, recordSlices } from "./record-slices.ts";
 import { recoverJournal, settleSeed } from "./recover-journal.ts";
 import type { BatchFormat } from "./request-body.ts";
@@ -76,7 +78,15 @@ export async function openCollector(options: CollectorOptions): Promise<Collecto
   const words = [0, 4, 8, 12].map((at) => seed.readInt32LE(at)) as [number, number, number, number];
   const models = await ModelRows.open(database, words, limits, options.collect);
   const backlog = new Backlog({ loader, journal, limits, log });
-  return new Collector({ ...options, limits, journal, models, backlog, exports: folders.exports });
+  return new Collector({ ...options, limits, journal, models, backlog, loader, exports: folders.exports });
+}
+
+/** What storing a table works on. */
+export interface TableInside {
+  readonly records: RecordRows;
+  readonly loader: FrameLoader;
+  /** Takes keys out again whose rows could not be stored. */
+  readonly forget: (keys: Frame) => void;
 }
 
 interface Parts extends CollectorOptions {
@@ -84,6 +94,7 @@ interface Parts extends CollectorOptions {
   readonly journal: Journal;
   readonly models: ModelRows;
   readonly backlog: Backlog;
+  readonly loader: FrameLoader;
   readonly exports: string;
 }
 
@@ -95,6 +106,8 @@ export class Collector {
   readonly #reservations: Reservations;
   readonly #ids = new V7Generator();
   #state: "open" | "closing" = "open";
+  /** Tables that are being stored past the journal. */
+  readonly #storing = new Map<Rows, Promise<unknown>>();
   #requests = 0;
   #lastRequestDone: (() => void) | undefined;
 
@@ -155,6 +168,37 @@ export class Collector {
     }
   }
 
+  /**
+   * Lets `work` store records of a model past the journal, set by set. What it counts as stored is in the tables when it
+   * returns; when it fails, so does whatever was called a duplicate of its records meanwhile.
+   */
+  async storeTable(
+    model: string,
+    work: (inside: TableInside) => Promise<IngestAnswer>,
+  ): Promise<IngestAnswer> {
+    const { models, metrics, loader } = this.#parts;
+    const { records, done } = models.use(model);
+    try {
+      return await this.#whileOpen(async () => {
+        await this.#storing.get(records)?.catch(() => undefined); // one table of a model at a time
+        const failures = this.#groups.failures;
+        const storing = work({ records, loader, forget: (frame) => models.forget(frame) });
+        const told = storing.then(() => this.#storing.delete(records), tellLost);
+        told.catch(() => this.#storing.delete(records));
+        this.#storing.set(records, told);
+        const answer = await storing;
+        if (answer.duplicates > 0) await this.#groups.commit();
+        if (this.#groups.failures !== failures) throw this.#groups.lastFailure;
+        for (const [outcome, count] of outcomesOf(answer)) {
+          metrics.count("leeway_records_total", { model, outcome }, count);
+        }
+        return answer;
+      });
+    } finally {
+      done();
+    }
+  }
+
   /** Writes what is stored of a window, with labels, to a file of its own. */
   async exportWindow(model: string, window: TimeWindow): Promise<ExportedWindow> {
     await this.flush();
@@ -204,20 +248,27 @@ export class Collector {
     }
   }
 
-  async #receive(rows: Rows, batch: Batch): Promise<IngestAnswer> {
-    if (this.#state === "closing") {
-      throw new ServiceError("unavailable", "the service is stopping: try again", { retryAfterSeconds: 2 });
-    }
-    const started = performance.now();
-    this.#requests++;
-    try {
+  #receive(rows: Rows, batch: Batch): Promise<IngestAnswer> {
+    return this.#whileOpen(async () => {
+      const started = performance.now();
       const failures = this.#groups.failures;
       const answer = await this.#take(rows, batch);
       if (answer.stored + answer.duplicates > 0) await this.#groups.commit();
       // A duplicate may be one of a record that was on its way and did not arrive.
       if (this.#groups.failures !== failures) throw this.#groups.lastFailure;
+      if (answer.duplicates > 0) await this.#storing.get(rows);
       this.#parts.metrics.observe("leeway_ingest_duration_seconds", {}, (performance.now() - started) / 1000);
       return answer;
+    });
+  }
+
+  async #whileOpen<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#state === "closing") {
+      throw new ServiceError("unavailable", "the service is stopping: try again", { retryAfterSeconds: 2 });
+    }
+    this.#requests++;
+    try {
+      return await work();
     } finally {
       this.#requests--;
       if (this.#requests === 0) this.#lastRequestDone?.();
@@ -276,6 +327,14 @@ export class Collector {
     }
     return rows.parse(value, context, index);
   }
+}
+
+function tellLost(): never {
+  throw new ServiceError(
+    "unavailable",
+    "some of these are in a table that could not be stored: send them again",
+    { retryAfterSeconds: 1 },
+  );
 }
 
 function outcomesOf({

@@ -156,6 +156,26 @@ export class RecordRows implements Rows {
     return this.#finish(context, index);
   }
 
+  /**
+   * The column that a feature is kept in when all its values are of one type, as in a table; undefined when it is kept as
+   * another type, or there is no room for it.
+   */
+  adopt(direction: "in" | "out", name: string, type: StoredType): string | undefined {
+    // Each record has to be looked at: whether it is in the sample, and what must not be kept of it.
+    if (this.#share < 1 || this.#rules.redactions.size > 0) return undefined;
+    const feature = this.#features.find(direction, name);
+    if (!feature) return undefined;
+    if (feature.type === undefined) this.#features.declare(feature, type);
+    this.#features.keep();
+    return feature.type === type ? feature.column : undefined;
+  }
+
+  /** Notes the key of a record that is stored by other means; `key` is set to it. */
+  note(id: Uint8Array, bounds: Bounds, row: number, key: KeyHash): Outcome {
+    hashKey(id, bounds.from, bounds.to, row, this.#seed, key);
+    return this.#index.add(key.a, key.b, key.c) === "known" ? "duplicate" : "stored";
+  }
+
   /** The rows gathered so far, and starts anew. The frame holds until the next record. */
   finish(): Frame {
     const rows = this.rows;

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Database, Transaction } from "./database.ts";
-import type { Frame } from "./frame.ts";
+import type { Frame, FrameColumn } from "./frame.ts";
 import { identifier, literal } from "./identifier.ts";
 import type { JournalPosition } from "./journal.ts";
 import {
@@ -14,6 +14,7 @@ import {
   refreshView,
 } from "./models.ts";
 import { writeParquet } from "./parquet-writer.ts";
+import { hoursOf, insertTable, type TableLoad } from "./table-load.ts";
 
 interface Layout {
   readonly model: CollectedModel;
@@ -35,6 +36,7 @@ export class FrameLoader {
   readonly #now: () => Date;
   #layouts: ReadonlyMap<string, Layout>;
   #loadNumber: number;
+  #last: Promise<void> = Promise.resolve();
 
   private constructor(
     options: { readonly database: Database; readonly folder: string; readonly now: () => Date },
@@ -80,7 +82,53 @@ export class FrameLoader {
   }
 
   /** Loads frames that lie in the journal up to `position`. */
-  async load(frames: readonly Frame[], position: JournalPosition): Promise<void> {
+  load(frames: readonly Frame[], position: JournalPosition): Promise<void> {
+    return this.#alone(() => this.#loadFrames(frames, position));
+  }
+
+  /**
+   * Stores the fresh rows of a table: all of them, or none.
+   * @throws DuckDB's error, for which `isUnfit` holds when a value has to be stored in another way.
+   */
+  loadTable(load: TableLoad): Promise<void> {
+    return this.#alone(async () => {
+      const loadNumber = this.#loadNumber + 1;
+      const keysFile = join(this.#folder, `keys-${loadNumber}.parquet`);
+      const now = this.#now();
+      try {
+        await writeParquet(keysFile, [load.keys]);
+        const before = this.#layouts.get(load.model);
+        const after = await this.#database.transaction(async (tx) => {
+          const current = before ?? (await makeModel(tx, load.model, this.#layouts));
+          const added = newColumns([{ ...load.keys, columns: load.columns }], current.columns);
+          await addColumns(tx, current.model, added);
+          await insertTable(tx, current.model, load, { keysFile, now });
+          await tx.run(touchHours(hoursOf(load, keysFile, now)), {
+            model: load.model,
+            load: loadNumber,
+            now: now.toISOString(),
+          });
+          if (before && added.length === 0) return before;
+          const layout = { model: current.model, columns: [...current.columns, ...added] };
+          await refreshView(tx, layout.model, layout.columns);
+          return layout;
+        });
+        this.#layouts = new Map(this.#layouts).set(load.model, after);
+        this.#loadNumber = loadNumber;
+      } finally {
+        await rm(keysFile, { force: true });
+      }
+    });
+  }
+
+  /** Loads come one after the other: each builds on the layouts that the one before has left. */
+  #alone(work: () => Promise<void>): Promise<void> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #loadFrames(frames: readonly Frame[], position: JournalPosition): Promise<void> {
     const loadNumber = this.#loadNumber + 1;
     const parts = this.#parts(frames, loadNumber);
     try {
@@ -137,14 +185,9 @@ export class FrameLoader {
     await addColumns(tx, current.model, added);
     const table = identifier(current.model.recordsTable);
     await insert(tx, table, frames, file);
-    await tx.run(
-      `insert into touched_hours
-       select $model, date_trunc('hour', make_timestamptz(time)), count(*), $load, $now::timestamptz
-       from read_parquet(${literal(file)}) group by all
-       on conflict do update set records = touched_hours.records + excluded.records,
-         load_number = excluded.load_number, updated_at = excluded.updated_at`,
-      { model, load: loadNumber, now: this.#now().toISOString() },
-    );
+    const hours = `select date_trunc('hour', make_timestamptz(time)) as hour, count(*) as records
+      from read_parquet(${literal(file)}) group by all`;
+    await tx.run(touchHours(hours), { model, load: loadNumber, now: this.#now().toISOString() });
     return added.length === 0 ? current : { model: current.model, columns: [...current.columns, ...added] };
   }
 
@@ -189,8 +232,23 @@ async function makeModel(
   return { model: await createModel(tx, model, existing), columns: [] };
 }
 
+/** Notes hours of event time that records have come for. */
+function touchHours(hours: string): string {
+  return `insert into touched_hours select $model, hour, records, $load, $now::timestamptz from (${hours})
+    on conflict do update set records = touched_hours.records + excluded.records,
+      load_number = excluded.load_number, updated_at = excluded.updated_at`;
+}
+
 /** Features and outputs that the table has no column for yet. */
-function newColumns(frames: readonly Frame[], known: readonly ModelColumn[]): ModelColumn[] {
+function newColumns(
+  frames: readonly {
+    readonly columns: readonly {
+      readonly column: string;
+      readonly feature?: FrameColumn["feature"] | undefined;
+    }[];
+  }[],
+  known: readonly ModelColumn[],
+): ModelColumn[] {
   const names = new Set(known.map(({ column }) => column));
   const added: ModelColumn[] = [];
   for (const { column, feature } of frames.flatMap(({ columns }) => columns)) {

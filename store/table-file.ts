@@ -2,6 +2,7 @@ import { ServiceError } from "../schema/errors.ts";
 import type { Database } from "./database.ts";
 import { identifier, literal } from "./identifier.ts";
 import { refuseRaggedCsv } from "./ragged-csv.ts";
+import { slicedColumn, slicedId, sliceSql } from "./table-slice.ts";
 
 /** A column of an uploaded table; `type` as DuckDB calls it. */
 export interface TableColumn {
@@ -10,57 +11,73 @@ export interface TableColumn {
 }
 
 /** A member of the JSON that a row is read as. */
-export type JsonMember = JsonColumn | { readonly member: string; readonly members: readonly JsonMember[] };
+export type JsonMember =
+  | JsonColumn
+  | { readonly member: string; readonly members: readonly JsonMember[] }
+  /** The id: what the column holds, or else the key and the row's position in the file. */
+  | { readonly member: string; readonly id: string | undefined; readonly key: string };
 
-interface JsonColumn {
+export interface JsonColumn {
   readonly member: string;
   readonly column: TableColumn;
   readonly as: "value" | "text" | "time" | "whole";
 }
 
-/** A table in a file that the database may read: Parquet is read in place, CSV by its header. */
+/** A table in a Parquet file that the database may read. */
 export class TableFile {
+  readonly path: string;
   readonly columns: readonly TableColumn[];
   readonly rows: number;
   readonly #database: Database;
-  readonly #source: string;
 
   constructor(options: {
     readonly database: Database;
-    readonly source: string;
+    readonly path: string;
     readonly columns: readonly TableColumn[];
     readonly rows: number;
   }) {
     this.#database = options.database;
-    this.#source = options.source;
+    this.path = options.path;
     this.columns = options.columns;
     this.rows = options.rows;
   }
 
   /**
-   * The rows as lines of JSON, in order, in parts of about `partBytes`. Missing values have no member.
+   * Rows as lines of JSON, in order, in parts of about `partBytes`. Missing values have no member.
    *
+   * @param slice - Only rows at these positions; all when absent.
    * @param where - Only rows that have a value in this column.
    * @throws ServiceError `invalid-input` when the file is damaged.
    */
   async *jsonLines(
     members: readonly JsonMember[],
-    { partBytes, where }: { readonly partBytes: number; readonly where?: TableColumn | undefined },
+    {
+      partBytes,
+      slice = { from: 0, to: this.rows },
+      where,
+    }: {
+      readonly partBytes: number;
+      readonly slice?: { readonly from: number; readonly to: number } | undefined;
+      readonly where?: TableColumn | undefined;
+    },
   ): AsyncGenerator<string> {
-    const condition = where ? ` where ${identifier(where.name)} is not null` : "";
+    const names = [...columnsIn(members), ...(where ? [where.name] : [])];
+    const condition = where ? ` where ${slicedColumn(where.name)} is not null` : "";
     const connection = await this.#database.connect();
     try {
+      const rows = sliceSql({ path: this.path, ...slice }, names);
       const result = await reading(() =>
-        connection.stream(`select ${objectOf(members)} from ${this.#source}${condition}`),
+        connection.stream(`select ${objectOf(members)} from (${rows})${condition}`),
       );
       let lines: string[] = [];
       let length = 0;
       for (;;) {
         const chunk = await reading(() => result.fetchChunk());
         if (!chunk || chunk.rowCount === 0) break;
-        for (const line of chunk.getColumnValues(0)) {
-          lines.push(String(line));
-          length += lines.at(-1)?.length ?? 0;
+        for (const value of chunk.getColumnValues(0)) {
+          const line = String(value);
+          lines.push(line);
+          length += line.length;
         }
         if (length < partBytes) continue;
         yield lines.join("\n");
@@ -74,13 +91,26 @@ export class TableFile {
   }
 }
 
-/** @throws ServiceError `invalid-input` when the file cannot be read as what it is said to be. */
+function columnsIn(members: readonly JsonMember[]): string[] {
+  return members.flatMap((member) => {
+    if ("members" in member) return columnsIn(member.members);
+    if ("column" in member) return [member.column.name];
+    return member.id === undefined ? [] : [member.id];
+  });
+}
+
+/**
+ * The table in a file. CSV is read whole, and written as Parquet to `${path}.parquet`, before any row is handed out: what
+ * is wrong with it is known by then.
+ *
+ * @throws ServiceError `invalid-input` when the file cannot be read as what it is said to be.
+ */
 export async function openTableFile(
   database: Database,
   path: string,
   format: "csv" | "parquet",
 ): Promise<TableFile> {
-  const file = literal(path);
+  const parquet = format === "csv" ? `${path}.parquet` : path;
   const connection = await database.connect();
   try {
     const all = async <Row>(sql: string) =>
@@ -89,26 +119,28 @@ export async function openTableFile(
       (await all<{ column_name: string; column_type: string }>(`describe select * from ${source}`)).map(
         ({ column_name: name, column_type: type }) => ({ name, type }),
       );
-    let source = format === "parquet" ? `read_parquet(${file})` : csvSource(file, []);
-    let columns = await describe(source);
-    const [only, ...others] = columns;
-    if (format === "csv" && only && others.length === 0)
-      await reading(() => refuseRaggedCsv(connection, path, only.name));
-    const worded = format === "csv" ? columns.filter(({ type }) => type === "BOOLEAN") : [];
-    if (worded.length > 0) {
-      const texts = csvSource(file, worded);
+    if (format === "csv") {
+      const file = literal(path);
+      const columns = await describe(csvSource(file, []));
+      const [only, ...others] = columns;
+      if (only && others.length === 0) await reading(() => refuseRaggedCsv(connection, path, only.name));
+      const worded = columns.filter(({ type }) => type === "BOOLEAN");
       const words = worded.map(
         ({ name }, i) => `bool_and(lower(${identifier(name)}) in ('true', 'false')) as w${i}`,
       );
-      const [row] = await all<Record<string, boolean | null>>(`select ${words.join(", ")} from ${texts}`);
-      source = csvSource(
-        file,
-        worded.filter((_, i) => row?.[`w${i}`] === false),
-      );
-      columns = await describe(source);
+      const [row] =
+        words.length === 0
+          ? []
+          : await all<Record<string, boolean | null>>(
+              `select ${words.join(", ")} from ${csvSource(file, worded)}`,
+            );
+      const texts = worded.filter((_, i) => row?.[`w${i}`] === false);
+      await all(`copy (from ${csvSource(file, texts)}) to ${literal(parquet)} (format parquet)`);
     }
+    const source = `read_parquet(${literal(parquet)})`;
+    const columns = await describe(source);
     const [count] = await all<{ n: number }>(`select count(*)::double as n from ${source}`);
-    return new TableFile({ database, source, columns, rows: count?.n ?? 0 });
+    return new TableFile({ database, path: parquet, columns, rows: count?.n ?? 0 });
   } finally {
     connection.closeSync();
   }
@@ -140,27 +172,30 @@ async function reading<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function objectOf(members: readonly JsonMember[]): string {
-  const texts = members.map((member) => {
-    const key = literal(`${JSON.stringify(member.member)}:`);
-    return "members" in member ? `${key} || ${objectOf(member.members)}` : `${key} || ${jsonOf(member)}`;
-  });
+  const texts = members.map(
+    (member) => `${literal(`${JSON.stringify(member.member)}:`)} || ${textOf(member)}`,
+  );
   return texts.length === 0 ? "'{}'" : `'{' || concat_ws(',', ${texts.join(", ")}) || '}'`;
+}
+
+function textOf(member: JsonMember): string {
+  if ("members" in member) return objectOf(member.members);
+  return "column" in member ? jsonOf(member) : `to_json(${slicedId(member.id, member.key)})::varchar`;
 }
 
 /** The JSON text of a value; null where it is missing. */
 function jsonOf({ column, as }: JsonColumn): string {
-  const name = identifier(column.name);
-  if (as === "text") return `to_json(${name}::varchar)::varchar`;
-  if (as === "whole") return `${name}::bigint::varchar`;
-  if (as === "time")
-    return /^(TIMESTAMP|DATE)/.test(column.type)
-      ? `to_json(strftime(${name}::timestamptz::timestamp, '%Y-%m-%dT%H:%M:%S.%fZ'))::varchar`
-      : `to_json(${name}::varchar)::varchar`;
+  const value = slicedColumn(column.name);
+  const text = `to_json(${value}::varchar)::varchar`;
+  if (as === "text") return text;
+  if (as === "whole") return `${value}::varchar`;
+  if (as === "time" && /^(TIMESTAMP|DATE)/.test(column.type))
+    return `to_json(strftime(${value}::timestamptz::timestamp, '%Y-%m-%dT%H:%M:%S.%fZ'))::varchar`;
+  if (as === "time") return text;
   if (/^(FLOAT|DOUBLE)$/.test(column.type))
-    return `case when isfinite(${name}) then to_json(${name})::varchar when isinf(${name}) then to_json(if(${name} > 0, 'Infinity', '-Infinity'))::varchar end`;
-  if (column.type === "JSON") return `${name}::varchar`;
-  if (/^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|DECIMAL.*)$/.test(column.type))
-    return `${name}::varchar`;
-  if (/^BOOLEAN$|^STRUCT|^MAP|\[\d*\]$/.test(column.type)) return `to_json(${name})::varchar`;
-  return `to_json(${name}::varchar)::varchar`;
+    return `case when isfinite(${value}) then to_json(${value}::double)::varchar when isinf(${value}) then to_json(if(${value} > 0, 'Infinity', '-Infinity'))::varchar end`;
+  if (/^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|DECIMAL.*|JSON)$/.test(column.type))
+    return `${value}::varchar`;
+  if (/^BOOLEAN$|^STRUCT|^MAP|\[\d*\]$/.test(column.type)) return `to_json(${value})::varchar`;
+  return text;
 }

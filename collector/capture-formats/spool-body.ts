@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream } from "node:fs";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
@@ -9,13 +9,13 @@ import type { BodySource } from "../request-body.ts";
 /**
  * Writes a body, decompressed, to a file as it comes; nothing of it stays in memory.
  *
- * @returns SHA-256 of what was written, in hexadecimal.
+ * @returns What tells the SHA-256 of what was written, in hexadecimal; it takes a while.
  * @throws ServiceError `too-large` beyond `mostBytes`, `invalid-input` for an empty, cut or damaged body.
  */
 export async function spoolBody(
   { request, incoming }: BodySource,
   { file, mostBytes }: { readonly file: string; readonly mostBytes: number },
-): Promise<string> {
+): Promise<{ sha256(): Promise<string> }> {
   const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
   if (encoding !== "identity" && encoding !== "gzip")
     throw new ServiceError(
@@ -25,12 +25,10 @@ export async function spoolBody(
   const source =
     incoming ?? (request.body && Readable.fromWeb(request.body as Parameters<typeof Readable.fromWeb>[0]));
   if (!source) throw new ServiceError("invalid-input", "the body is empty");
-  const hash = createHash("sha256");
   let bytes = 0;
   const measured = new Transform({
     transform(part: Buffer, _, done) {
       bytes += part.length;
-      hash.update(part);
       if (bytes <= mostBytes) done(null, part);
       else
         done(new ServiceError("too-large", `the table is longer than ${mostBytes} bytes: send it in parts`));
@@ -55,5 +53,11 @@ export async function spoolBody(
     });
   }
   if (bytes === 0) throw new ServiceError("invalid-input", "the body is empty");
+  return { sha256: () => sha256Of(file) };
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const part of createReadStream(file)) hash.update(part as Buffer);
   return hash.digest("hex");
 }

@@ -1,5 +1,5 @@
 import { ServiceError } from "../../schema/errors.ts";
-import type { JsonMember, TableColumn } from "../../store/table-file.ts";
+import type { JsonColumn, TableColumn } from "../../store/table-file.ts";
 
 /** What the columns of an uploaded table are, where their names do not say it. */
 export interface TableRoles {
@@ -13,8 +13,12 @@ export interface TableRoles {
 
 /** How the rows of a table become records, and labels where it has them. */
 export interface TablePlan {
-  readonly record: readonly JsonMember[];
-  readonly label: { readonly members: readonly JsonMember[]; readonly column: TableColumn } | undefined;
+  readonly id: TableColumn | undefined;
+  /** All but id, inputs and outputs. */
+  readonly head: readonly JsonColumn[];
+  readonly inputs: readonly JsonColumn[];
+  readonly outputs: readonly JsonColumn[];
+  readonly label: TableColumn | undefined;
 }
 
 /** Columns of an export that say nothing of the call itself. */
@@ -28,13 +32,20 @@ const NOT_SENT = new Set(["received_at", "weight", "overflow", "label"]);
  * @throws ServiceError `invalid-input` naming the column that is missing or that has no role.
  */
 export function recordPlan(columns: readonly TableColumn[], roles: TableRoles): TablePlan {
+  const id = idOf(columns, roles);
   const head = headOf(columns, roles);
   const label = columnOf(columns, roles.label, ["label"]);
-  const taken = new Set([...head.map(({ column }) => column.name), ...(roles.ignore ?? [])]);
-  if (roles.label !== undefined) taken.add(roles.label);
+  if (roles.label !== undefined && !id)
+    throw new ServiceError("invalid-input", "a label needs an id: name its column with id=");
   const outputs = roles.outputs?.map((name) => named(columns, name, "outputs"));
   const inputs = roles.inputs?.map((name) => named(columns, name, "inputs"));
-  for (const { name } of [...(outputs ?? []), ...(inputs ?? [])]) taken.add(name);
+  const taken = new Set([
+    ...[id, roles.label === undefined ? undefined : label, ...(outputs ?? []), ...(inputs ?? [])].map(
+      (column) => column?.name,
+    ),
+    ...head.map(({ column }) => column.name),
+    ...(roles.ignore ?? []),
+  ]);
   const free = columns.filter(({ name }) => !taken.has(name) && !NOT_SENT.has(name));
   const prefixed = free.some(({ name }) => name.startsWith("in_"));
   const rest = inputs ? [] : free.filter(({ name }) => !prefixed || !/^(in|out)_/.test(name));
@@ -43,59 +54,58 @@ export function recordPlan(columns: readonly TableColumn[], roles: TableRoles): 
       "invalid-input",
       `column "${rest[0]?.name}" is neither input (in_…) nor output (out_…): name it in inputs, outputs or ignore`,
     );
-  const all = (from: readonly TableColumn[], prefix: string) =>
-    from
-      .filter(({ name }) => name.startsWith(prefix))
-      .map((column) => ({ member: column.name.slice(prefix.length), column, as: "value" as const }));
-  const bare = (from: readonly TableColumn[]) =>
-    from.map((column) => ({ member: column.name, column, as: "value" as const }));
-  const members = prefixed && !inputs ? all(free, "in_") : bare(inputs ?? rest);
-  const answers = [...bare(outputs ?? []), ...(prefixed ? all(free, "out_") : [])];
-  const id = head.find(({ member }) => member === "id");
-  if (roles.label !== undefined && !id)
-    throw new ServiceError("invalid-input", "a label needs an id: name its column with id=");
   return {
-    record: [...head, { member: "inputs", members }, { member: "outputs", members: answers }],
-    label:
-      label && id && !inputs?.includes(label)
-        ? {
-            members: [
-              ...head.filter(({ member }) => member === "id" || member === "row"),
-              { member: "label", column: label, as: "value" },
-            ],
-            column: label,
-          }
-        : undefined,
+    id,
+    head,
+    inputs: prefixed && !inputs ? without("in_", free) : bare(inputs ?? rest),
+    outputs: [...bare(outputs ?? []), ...(prefixed ? without("out_", free) : [])],
+    label: id && label && !inputs?.includes(label) && !outputs?.includes(label) ? label : undefined,
   };
 }
 
-/** How to read a table of ground truth: `id` (or `record_id`), `row`, `label`, `time`; other columns are passed over. */
-export function labelPlan(columns: readonly TableColumn[], roles: TableRoles): readonly JsonMember[] {
-  const head = headOf(columns, roles).filter(({ member }) => ["id", "row", "time"].includes(member));
-  const label = columnOf(columns, roles.label, ["label"]);
-  if (!label) throw new ServiceError("invalid-input", "no column is called label: name it with label=");
-  if (!head.some(({ member }) => member === "id"))
-    throw new ServiceError("invalid-input", "no column is called id: name it with id=");
-  return [...head, { member: "label", column: label, as: "value" }];
+function bare(columns: readonly TableColumn[]): JsonColumn[] {
+  return columns.map((column) => ({ member: column.name, column, as: "value" }));
 }
 
-function headOf(columns: readonly TableColumn[], roles: TableRoles) {
+function without(prefix: string, columns: readonly TableColumn[]): JsonColumn[] {
+  return columns
+    .filter(({ name }) => name.startsWith(prefix))
+    .map((column) => ({ member: column.name.slice(prefix.length), column, as: "value" }));
+}
+
+/** How to read a table of ground truth: `id` (or `record_id`), `row`, `label`, `time`; other columns are passed over. */
+export function labelPlan(
+  columns: readonly TableColumn[],
+  roles: TableRoles,
+): { readonly id: TableColumn; readonly members: readonly JsonColumn[] } {
+  const head = headOf(columns, roles).filter(({ member }) => member === "row" || member === "time");
+  const label = columnOf(columns, roles.label, ["label"]);
+  const id = idOf(columns, roles);
+  if (!label) throw new ServiceError("invalid-input", "no column is called label: name it with label=");
+  if (!id) throw new ServiceError("invalid-input", "no column is called id: name it with id=");
+  return { id, members: [...head, { member: "label", column: label, as: "value" }] };
+}
+
+function idOf(columns: readonly TableColumn[], roles: TableRoles): TableColumn | undefined {
+  return columnOf(columns, roles.id, unlessTold(["id", "record_id"], roles));
+}
+
+/** Names that the roles do not give to something else. */
+function unlessTold(names: readonly string[], { inputs = [], outputs = [], ignore = [] }: TableRoles) {
+  return names.filter((name) => ![...inputs, ...outputs, ...ignore].includes(name));
+}
+
+function headOf(columns: readonly TableColumn[], roles: TableRoles): JsonColumn[] {
   const members = [
-    { member: "id", asked: roles.id, names: ["id", "record_id"], as: "text" },
-    { member: "row", asked: undefined, names: ["row"], as: "whole" },
-    { member: "time", asked: roles.time, names: ["time"], as: "time" },
-    { member: "version", asked: undefined, names: ["version"], as: "text" },
-    { member: "deployment", asked: undefined, names: ["deployment"], as: "text" },
-    { member: "status", asked: undefined, names: ["status"], as: "whole" },
-    { member: "latency_ms", asked: undefined, names: ["latency_ms"], as: "value" },
+    { member: "row", asked: undefined, as: "whole" },
+    { member: "time", asked: roles.time, as: "time" },
+    { member: "version", asked: undefined, as: "text" },
+    { member: "deployment", asked: undefined, as: "text" },
+    { member: "status", asked: undefined, as: "whole" },
+    { member: "latency_ms", asked: undefined, as: "value" },
   ] as const;
-  const explicit = new Set([...(roles.inputs ?? []), ...(roles.outputs ?? []), ...(roles.ignore ?? [])]);
-  return members.flatMap(({ member, asked, names, as }) => {
-    const column = columnOf(
-      columns,
-      asked,
-      names.filter((name) => !explicit.has(name)),
-    );
+  return members.flatMap(({ member, asked, as }) => {
+    const column = columnOf(columns, asked, unlessTold([member], roles));
     return column ? [{ member, column, as }] : [];
   });
 }

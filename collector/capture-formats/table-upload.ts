@@ -8,9 +8,12 @@ import type { Collector } from "../collector.ts";
 import type { BodySource } from "../request-body.ts";
 import { spoolBody } from "./spool-body.ts";
 import { labelPlan, recordPlan, type TableRoles } from "./table-columns.ts";
+import { type SliceToStore, storeSlice } from "./table-store.ts";
 
-/** Rows are passed on in parts of about this length. */
+/** Rows that are looked at one by one are passed on in parts of about this length. */
 const PART_BYTES = 2 * 1024 * 1024;
+/** Rows of one transaction: eight row groups of DuckDB. What comes in meanwhile waits for it. */
+const SLICE_ROWS = 8 * 122_880;
 
 const FORMATS: Readonly<Record<string, "csv" | "parquet">> = {
   "text/csv": "csv",
@@ -26,7 +29,7 @@ export function tableFormatOf(mediaType: string): "csv" | "parquet" | undefined 
 }
 
 export interface TableUploadOptions {
-  readonly collector: Pick<Collector, "receiveRecords" | "receiveLabels" | "limits">;
+  readonly collector: Pick<Collector, "receiveRecords" | "receiveLabels" | "storeTable" | "limits">;
   readonly database: Database;
   /** Folder that the database may read, for files under way. */
   readonly folder: string;
@@ -58,49 +61,66 @@ export class TableUpload {
     const { database, folder, mostBytes, collector } = this.#options;
     const file = join(folder, `upload-${randomUUID()}.${body.format}`);
     try {
-      const sha256 = await spoolBody(body, { file, mostBytes });
+      const content = await spoolBody(body, { file, mostBytes });
       const table = await openTableFile(database, file, body.format);
-      const key = body.idempotencyKey ?? sha256.slice(0, 32);
       const sum = emptyAnswer();
       if (what === "labels") {
-        await this.#send(table, labelPlan(table.columns, body.roles), sum, (part) =>
-          collector.receiveLabels(model, part),
-        );
+        const { id, members } = labelPlan(table.columns, body.roles);
+        await this.#sendLabels(model, table, [{ member: "id", column: id, as: "text" }, ...members], sum);
         return sum;
       }
       const plan = recordPlan(table.columns, body.roles);
-      await this.#send(table, plan.record, sum, (part, number) =>
-        collector.receiveRecords(model, { ...part, idempotencyKey: `${key}-${number}` }),
-      );
-      if (plan.label) {
-        await this.#send(
-          table,
-          plan.label.members,
-          sum,
-          (part) => collector.receiveLabels(model, part),
-          plan.label.column,
-        );
+      const key = body.idempotencyKey ?? (await content.sha256()).slice(0, 32);
+      for (let from = 0; from < table.rows; from += SLICE_ROWS) {
+        const slice = { from, to: Math.min(table.rows, from + SLICE_ROWS) };
+        const sliced = { model, table, slice, plan, key };
+        const answer = await storeSlice({ collector, database }, sliced);
+        if (answer) this.#add(sum, answer, from);
+        else await this.#sendRecords(sliced, sum);
+      }
+      if (plan.id && plan.label) {
+        const members: JsonMember[] = [
+          { member: "id", column: plan.id, as: "text" },
+          ...plan.head.filter(({ member }) => member === "row"),
+          { member: "label", column: plan.label, as: "value" },
+        ];
+        await this.#sendLabels(model, table, members, sum, plan.label);
       }
       return sum;
     } finally {
       await rm(file, { force: true });
+      await rm(`${file}.parquet`, { force: true });
     }
   }
 
-  async #send(
+  /** Rows that have to be looked at one by one. */
+  async #sendRecords({ model, table, slice, plan, key }: SliceToStore, sum: IngestAnswer): Promise<void> {
+    const members: JsonMember[] = [
+      { member: "id", id: plan.id?.name, key },
+      ...plan.head,
+      { member: "inputs", members: plan.inputs },
+      { member: "outputs", members: plan.outputs },
+    ];
+    let before = slice.from;
+    for await (const text of table.jsonLines(members, { partBytes: PART_BYTES, slice })) {
+      const part = { bytes: Buffer.from(text), format: "ndjson" } as const;
+      const answer = await this.#options.collector.receiveRecords(model, part);
+      this.#add(sum, answer, before);
+      before += answer.received;
+    }
+  }
+
+  async #sendLabels(
+    model: string,
     table: TableFile,
     members: readonly JsonMember[],
     sum: IngestAnswer,
-    receive: (
-      part: { readonly bytes: Uint8Array; readonly format: "ndjson" },
-      number: number,
-    ) => Promise<IngestAnswer>,
     where?: TableColumn,
   ): Promise<void> {
-    let number = 0;
     let before = 0;
     for await (const text of table.jsonLines(members, { partBytes: PART_BYTES, where })) {
-      const answer = await receive({ bytes: Buffer.from(text), format: "ndjson" }, number++);
+      const part = { bytes: Buffer.from(text), format: "ndjson" } as const;
+      const answer = await this.#options.collector.receiveLabels(model, part);
       this.#add(sum, answer, before);
       before += answer.received;
     }
@@ -111,6 +131,7 @@ export class TableUpload {
     sum.stored += answer.stored;
     sum.duplicates += answer.duplicates;
     sum.rejected += answer.rejected;
+    if (answer.sampled_out) sum.sampled_out = (sum.sampled_out ?? 0) + answer.sampled_out;
     for (const { index, ...error } of answer.errors) {
       if (sum.errors.length < this.#options.collector.limits.namedErrors)
         sum.errors.push({ index: before + index, ...error });

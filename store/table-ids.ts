@@ -1,0 +1,48 @@
+import type { Database } from "./database.ts";
+import { slicedColumn, slicedId, sliceSql, type TableSlice } from "./table-slice.ts";
+
+/** Rows whose ids are handed over at a time. */
+const PART_ROWS = 65_536;
+
+/**
+ * The ids of rows of a Parquet file as bytes, in order: before each its row and a space, between them a line feed. One
+ * value for many rows, since a value per row would cost more than all the rest.
+ *
+ * @param key - Goes before the position of a row that has no id.
+ * @param visit - Says whether to go on.
+ * @returns `unfit` when an id holds a line feed itself, or `visit` says so.
+ */
+export async function visitIds(
+  database: Database,
+  options: {
+    readonly slice: TableSlice;
+    readonly id: string | undefined;
+    readonly row: string | undefined;
+    readonly key: string;
+    readonly visit: (ids: Uint8Array) => "on" | "unfit";
+  },
+): Promise<"visited" | "unfit"> {
+  const { slice, id, row, key, visit } = options;
+  const number = row === undefined ? "'0'" : `coalesce(${slicedColumn(row)}, 0)::varchar`;
+  const columns = [id, row].filter((name) => name !== undefined);
+  const connection = await database.connect();
+  try {
+    const result = await connection.stream(
+      `select encode(string_agg(number || ' ' || id, chr(10) order by position)), bool_or(contains(id, chr(10)))
+       from (select position, ${slicedId(id, key)} as id, ${number} as number from (${sliceSql(slice, columns)}))
+       group by position // ${PART_ROWS} order by position // ${PART_ROWS}`,
+    );
+    for (;;) {
+      const chunk = await result.fetchChunk();
+      if (!chunk || chunk.rowCount === 0) return "visited";
+      const [ids = [], torn = []] = chunk.getColumns();
+      if (torn.includes(true)) return "unfit";
+      for (const part of ids) {
+        const { bytes } = part as unknown as { readonly bytes: Uint8Array }; // a BLOB
+        if (visit(bytes) === "unfit") return "unfit";
+      }
+    }
+  } finally {
+    connection.closeSync();
+  }
+}

@@ -1,0 +1,31 @@
+import { identifier, literal } from "./identifier.ts";
+
+/** Rows of a Parquet file by their position, half-open. */
+export interface TableSlice {
+  readonly path: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** SQL of the slice's rows: `position`, and these columns of the file by the names that `slicedColumn` gives them. */
+export function sliceSql({ path, from, to }: TableSlice, columns: Iterable<string>): string {
+  const selected = [...new Set(columns)]
+    .map((name) => `, ${identifier(name)} as ${slicedColumn(name)}`)
+    .join("");
+  return `select file_row_number as position${selected}
+    from read_parquet(${literal(path)}, file_row_number = true)
+    where file_row_number >= ${from} and file_row_number < ${to}`;
+}
+
+/** A column of the file, by a name that is none of ours. */
+export function slicedColumn(name: string): string {
+  return identifier(`table ${name}`);
+}
+
+/** SQL of the id of a row of a slice: what the column holds, or else the key and the row's position. */
+export function slicedId(column: string | undefined, key: string): string {
+  const byPosition = `${literal(`${key}:`)} || position`;
+  return column === undefined
+    ? `(${byPosition})`
+    : `coalesce(${slicedColumn(column)}::varchar, ${byPosition})`;
+}

@@ -26,19 +26,22 @@ export async function startSidecar(options: SidecarOptions, log: SidecarLog): Pr
     release: (heldBytes) => recorder.release(heldBytes),
     log,
   });
+  let admin: Awaited<ReturnType<typeof startAdmin>> | undefined;
   try {
-    const admin = await startAdmin(options, counters);
+    admin = await startAdmin(options, counters);
+    const { url, close } = admin;
     const proxy = await startProxy(options, recorder, counters);
     return {
       url: proxy.url,
-      adminUrl: admin.url,
+      adminUrl: url,
       close: async () => {
         await proxy.close(options.drainMs);
         await background.close(options.drainMs);
-        admin.close();
+        close();
       },
     };
   } catch (error) {
+    admin?.close();
     await background.close(0);
     throw error;
   }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Alerts } from "../alerts/alerts.ts";
 import { type CaptureIntake, openCaptureIntake } from "../collector/capture-formats/capture-intake.ts";
 import { ForeignBodies } from "../collector/capture-formats/foreign-bodies.ts";
+import { halfSeal } from "../collector/capture-formats/half-seal.ts";
 import { TableUpload } from "../collector/capture-formats/table-upload.ts";
 import { type Collector, openCollector } from "../collector/collector.ts";
 import { Outbox } from "../events/outbox.ts";
@@ -75,13 +76,14 @@ export async function openParts({
   try {
     await rm(scratchDir, { recursive: true, force: true });
     await mkdir(scratchDir, { recursive: true });
+    const collect = collectSettings(config);
     const collector = await openCollector({
       database,
       dataDir,
       now,
       metrics,
       log: (message, fields) => log.info(fields, message),
-      collect: collectSettings(config),
+      collect,
       limits: {
         bodyBytes: config.max_body_bytes,
         queuedBytes: config.max_queued_bytes,
@@ -90,7 +92,7 @@ export async function openParts({
     });
     const capture = await openCaptureIntake({
       collector,
-      halves: new CaptureHalves(database),
+      halves: new CaptureHalves(database, halfSeal(collect)),
       metrics,
       now,
       waitMs: durationMs(config.capture_wait),

@@ -17,21 +17,36 @@ export interface ExpiredHalves {
   readonly halves: number;
 }
 
+/** Makes what a half holds unreadable to whoever has no key, and readable again. */
+export interface HalfSeal {
+  /** Whether halves of this model are to be sealed. */
+  covers(model: string): boolean;
+  seal(bytes: Uint8Array): Uint8Array;
+  /** Undefined when it was sealed with another key. */
+  open(sealed: Uint8Array): Uint8Array | undefined;
+}
+
+/** Begins the document of a sealed half. */
+const SEALED = "sealed:";
+
 /** Keeps halves of captured calls until the other half has come. */
 export class CaptureHalves {
   readonly #database: Database;
+  readonly #seal: HalfSeal | undefined;
 
-  constructor(database: Database) {
+  constructor(database: Database, seal?: HalfSeal) {
     this.#database = database;
+    this.#seal = seal;
   }
 
-  /** All that is known under these keys. */
-  find(keys: readonly string[]): Promise<StoredHalf[]> {
-    return this.#database.all<StoredHalf>(
+  /** All that is known under these keys. Halves that were sealed with another key are as good as lost. */
+  async find(keys: readonly string[]): Promise<StoredHalf[]> {
+    const halves = await this.#database.all<StoredHalf>(
       `select key, side, model, document, body from capture_halves
        where key in (select unnest(from_json($keys, '["VARCHAR"]')))`,
       { keys: JSON.stringify(keys) },
     );
+    return halves.flatMap((half) => this.#opened(half) ?? []);
   }
 
   /** Adds halves, and notes keys whose both halves have come. Durable when it returns. */
@@ -43,10 +58,12 @@ export class CaptureHalves {
     const both = completed.map(({ key, model }): StoredHalf => {
       return { key, model, side: "both", document: null, body: null };
     });
-    const rows = [...halves, ...both].map(({ body, ...half }) => ({
-      ...half,
-      body: body && Buffer.from(body.buffer, body.byteOffset, body.length).toString("base64"),
-    }));
+    const rows = [...halves, ...both]
+      .map((half) => this.#sealed(half))
+      .map(({ body, ...half }) => ({
+        ...half,
+        body: body && Buffer.from(body.buffer, body.byteOffset, body.length).toString("base64"),
+      }));
     if (rows.length === 0) return;
     await this.#database.transaction(async (tx) => {
       if (completed.length > 0) {
@@ -63,6 +80,22 @@ export class CaptureHalves {
         { rows: JSON.stringify(rows), receivedAt: receivedAt.toISOString() },
       );
     });
+  }
+
+  #sealed(half: StoredHalf): StoredHalf {
+    const seal = this.#seal;
+    if (!seal?.covers(half.model) || half.document === null) return half;
+    const document = Buffer.from(seal.seal(Buffer.from(half.document))).toString("base64");
+    return { ...half, document: JSON.stringify(SEALED + document), body: half.body && seal.seal(half.body) };
+  }
+
+  #opened(half: StoredHalf): StoredHalf | undefined {
+    if (!half.document?.startsWith(`"${SEALED}`)) return half;
+    const sealed = JSON.parse(half.document) as string; // written by #sealed
+    const document = this.#seal?.open(Buffer.from(sealed.slice(SEALED.length), "base64"));
+    const body = half.body && this.#seal?.open(half.body);
+    if (!document || body === undefined) return undefined;
+    return { ...half, document: Buffer.from(document).toString(), body };
   }
 
   /** Removes what was received before `before`. @returns the halves that never found the other. */

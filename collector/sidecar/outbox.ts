@@ -7,6 +7,12 @@ const SENDERS = 4;
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 10_000;
 
+const WHY_DROPPED = {
+  spool_full: "the spool has reached its limit, and memory is full",
+  spool_failed: "the spool cannot be written, and memory is full",
+  no_spool: "there is no spool, and memory is full",
+} as const;
+
 export interface OutboxOptions {
   readonly post: (batch: Batch) => Promise<PostOutcome>;
   readonly spool: Spool | undefined;
@@ -33,6 +39,8 @@ export class Outbox {
   readonly #sending = new Set<Waiting>();
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** Drops are told once per outage, and counted all. */
+  #drops: "untold" | "told" = "untold";
   #onIdle: (() => void) | undefined;
   #onFailure: (() => void) | undefined;
 
@@ -101,8 +109,15 @@ export class Outbox {
       this.#hold(batch);
       return;
     }
-    const reason = written === "full" ? "spool_full" : written === "failed" ? "spool_failed" : "no_spool";
-    this.#options.counters.add(`dropped_records_${reason}`, batch.records);
+    this.#drop(batch, written === "full" ? "spool_full" : written === "failed" ? "spool_failed" : "no_spool");
+  }
+
+  #drop({ records }: Batch, reason: keyof typeof WHY_DROPPED): void {
+    const { counters, log } = this.#options;
+    counters.add(`dropped_records_${reason}`, records);
+    if (this.#drops === "told") return;
+    this.#drops = "told";
+    log("warn", "records are dropped until the collector takes some", { why: WHY_DROPPED[reason] });
   }
 
   /** Moves what waits in memory to disk: a collector that is gone may stay away, and this process may be killed. */
@@ -151,6 +166,7 @@ export class Outbox {
     else this.#release(batch);
     if (this.#failures > 0) log("info", "the collector answers again", { after_failures: this.#failures });
     this.#failures = 0;
+    this.#drops = "untold";
     if (result.outcome === "refused") {
       counters.add("sent_records_rejected", batch.records);
       log("warn", "the collector will not take a batch, which is lost", {

@@ -214,6 +214,10 @@ describe("a collector that does not take records", () => {
       await send();
       return (await metric(sidecar, 'dropped_records_total{reason="spool_full"}')) > 3;
     });
+    const told = sidecar.log.filter((line) =>
+      /records are dropped.*the spool has reached its limit/.test(line),
+    );
+    expect(told).toHaveLength(1);
     status = 202;
     await until(
       async () =>

@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SidecarOptions } from "../../../collector/sidecar/options.ts";
+import { isSampled } from "../../../collector/sidecar/sampling.ts";
 import { collector, metric, proxyBefore, service, sidecarBefore, temporaryFolder, until } from "./here.ts";
 
 /** Answers with the sum of what it is asked, or as the path says. */
@@ -90,6 +91,21 @@ describe("what is recorded of a call", () => {
     expect(a?.inputs.email).toMatch(/^[0-9a-f]{32}$/);
     expect(b?.inputs.email).toBe(a?.inputs.email);
     expect(JSON.stringify(a)).not.toMatch(/Jo|jo@x/);
+  });
+
+  it("carries the weight that makes up for those left out; what failed stands for itself", async () => {
+    const { url, records } = await collector();
+    const sidecar = await sidecarBefore(await scorer(), { collector: url, sample: 0.25 });
+    const wanted = Array.from({ length: 40 }, (_, i) => `call-${i}`).filter((id) => isSampled(id, 0.25));
+    for (let i = 0; i < 40; i += 1) await score(sidecar.url, { age: i }, { "x-request-id": `call-${i}` });
+    for (let i = 0; i < 40; i += 1)
+      await score(`${sidecar.url}/v2/models/churn/infer`, { id: `call-${i}-v2`, ...INFER });
+    await score(`${sidecar.url}/fail/500`, { age: 1 }, { "x-request-id": "failed" });
+    await until(() => records.has("failed:0"));
+    const inBody = Array.from({ length: 40 }, (_, i) => `call-${i}-v2`).filter((id) => isSampled(id, 0.25));
+    const kept = [...records.values()].filter(({ row }) => row === 0);
+    expect(kept.map(({ id }) => id)).toEqual([...wanted, ...inBody, "failed"]);
+    expect(kept.map(({ weight = 1 }) => weight)).toEqual([...kept.slice(1).map(() => 4), 1]);
   });
 
   it("is nothing when no format fits, which is counted and told", async () => {

@@ -95,6 +95,7 @@ export interface StoredRecord {
   readonly outputs: Readonly<Record<string, unknown>>;
   readonly status: number;
   readonly latency_ms: number;
+  readonly weight?: number;
 }
 
 /** A collector that answers as told and keeps the records of what it accepted, first come. */

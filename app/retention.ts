@@ -15,6 +15,8 @@ import { observeWindow, watchedColumns } from "./observe-window.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+/** Old records may come in while they are counted: then they are counted once more, but not for ever. */
+const MOST_TRIES = 5;
 
 export interface RetentionParts {
   readonly database: Database;
@@ -104,8 +106,12 @@ async function deleteBefore(
   deleted: { records: number; labels: number },
 ): Promise<void> {
   if (stop?.aborted) return;
-  await countForGood(parts, model, time);
-  await parts.database.transaction((tx) => sealBefore(tx, { model, time, now: parts.now() }));
+  for (let tries = 1, state = "behind"; state === "behind"; tries++) {
+    await countForGood(parts, model, time);
+    const unless = tries < MOST_TRIES ? "behind" : "never";
+    const sealing = { model, time, now: parts.now(), unless } as const;
+    state = await parts.database.transaction((tx) => sealBefore(tx, sealing));
+  }
   for await (const piece of parts.collector.deleteBefore(model, time)) {
     const records = sum(piece.records);
     const labels = sum(piece.labels);

@@ -208,9 +208,13 @@ export class Collector {
   }
 
   /** Deletes a model's records from before a time, piece by piece, and says of each what is gone. */
-  async *deleteBefore(model: string, time: Date): AsyncGenerator<DeletedPiece, void, void> {
+  async *deleteBefore(
+    model: string,
+    time: Date,
+    pieceRows?: number,
+  ): AsyncGenerator<DeletedPiece, void, void> {
     await this.flush();
-    for await (const piece of deleteBefore(this.#parts.database, model, time)) {
+    for await (const piece of deleteBefore(this.#parts.database, model, time, pieceRows)) {
       this.#parts.models.forgetDeleted(model, piece);
       yield piece;
     }

@@ -3,6 +3,7 @@ import type { Database } from "./database.ts";
 import { identifier } from "./identifier.ts";
 import { type CollectedModel, modelNamed } from "./models.ts";
 import type { TimeWindow } from "./records.ts";
+import { withoutExpired } from "./retention.ts";
 
 /** Records of an hour or a window, and those of them whose ground truth has arrived. */
 export interface LabelCounts {
@@ -70,8 +71,10 @@ export class HourCounts {
     if (!first || !last) return;
     const asked =
       "list_contains(list_transform($hours::varchar[], h -> h::timestamptz), date_trunc('hour', time))";
-    await this.#database.transaction((tx) =>
-      tx.run(
+    await this.#database.transaction(async (tx) => {
+      const kept = await withoutExpired(tx, model, hours); // retention may have come in between
+      if (kept.length === 0) return;
+      await tx.run(
         `insert or replace into hour_counts
          with chosen as materialized (
            select key_high, key_low, date_trunc('hour', time) as hour, weight from ${identifier(recordsTable)}
@@ -89,10 +92,10 @@ export class HourCounts {
           model,
           from: first.toISOString(),
           to: new Date(last.getTime() + HOUR_MS).toISOString(),
-          hours: listValue(hours.map((hour) => hour.toISOString())),
+          hours: listValue(kept.map((hour) => hour.toISOString())),
         },
-      ),
-    );
+      );
+    });
   }
 }
 

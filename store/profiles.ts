@@ -1,6 +1,7 @@
 import { listValue } from "@duckdb/node-api";
 import type { Database } from "./database.ts";
 import { identifier, literal } from "./identifier.ts";
+import { withoutExpired } from "./retention.ts";
 import { mostWeight, thinned } from "./thinned.ts";
 
 /** One column of the collected records, as the monitor counts it. */
@@ -99,7 +100,9 @@ export class ProfileStore {
   }): Promise<void> {
     if (hours.length === 0 || columns.length === 0) return;
     await this.#database.transaction(async (tx) => {
-      const parameters = { baseline: baselineId, hours: listValue(hours.map((hour) => hour.toISOString())) };
+      const kept = await withoutExpired(tx, model, hours); // retention may have come in between
+      if (kept.length === 0) return;
+      const parameters = { baseline: baselineId, hours: listValue(kept.map((hour) => hour.toISOString())) };
       const chosen = "list_contains(list_transform($hours::varchar[], h -> h::timestamptz), hour_start)";
       await tx.run(`delete from profiles where baseline_id = $baseline and ${chosen}`, parameters);
       await tx.run(`delete from profile_hours where baseline_id = $baseline and ${chosen}`, parameters);

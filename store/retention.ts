@@ -14,17 +14,50 @@ export interface DeletedPiece {
   readonly labels: readonly LabelKeyChunk[];
 }
 
-/** What was counted of the hours before `time`, which is a full hour, is final from here on. */
+/**
+ * From here on what was counted of the hours before `time`, which is a full hour, is final.
+ * @returns `behind`, with nothing done, when records or labels have come for one of them since it was counted.
+ */
 export async function sealBefore(
   tx: Transaction,
-  { model, time, now }: { readonly model: string; readonly time: Date; readonly now: Date },
-): Promise<void> {
+  {
+    model,
+    time,
+    now,
+    unless,
+  }: { readonly model: string; readonly time: Date; readonly now: Date; readonly unless: "behind" | "never" },
+): Promise<"sealed" | "behind"> {
+  const open = `from touched_hours t anti join expired_hours e using (model, hour_start)
+    where t.model = $model and t.hour_start < $time::timestamptz`;
+  const parameters = { model, time: time.toISOString() };
+  if (unless === "behind") {
+    const [row] = await tx.all<{ behind: number }>(
+      `select count(*) as behind from (select t.hour_start, t.load_number ${open}) h
+       left join hour_counts c on c.model = $model and c.hour_start = h.hour_start
+       where c.load_number is null or c.load_number < h.load_number`,
+      parameters,
+    );
+    if (row && row.behind > 0) return "behind";
+  }
   await tx.run(
-    `insert or ignore into expired_hours
-     select model, hour_start, $now::timestamptz from touched_hours
-     where model = $model and hour_start < $time::timestamptz`,
-    { model, time: time.toISOString(), now: now.toISOString() },
+    `insert or ignore into expired_hours select t.model, t.hour_start, $now::timestamptz ${open}`,
+    { ...parameters, now: now.toISOString() },
   );
+  return "sealed";
+}
+
+/** Those of the hours whose records are there, all of them. */
+export async function withoutExpired(
+  tx: Pick<Transaction, "all">,
+  model: string,
+  hours: readonly Date[],
+): Promise<Date[]> {
+  const expired = await tx.all<{ hour: Date }>(
+    "select hour_start as hour from expired_hours where model = $model",
+    { model },
+  );
+  const gone = new Set(expired.map(({ hour }) => hour.getTime()));
+  return hours.filter((hour) => !gone.has(hour.getTime()));
 }
 
 /** First hour of a model's records that are still there, before `until`; undefined when there are none. */
@@ -50,13 +83,14 @@ export async function* deleteBefore(
   database: Database,
   model: string,
   time: Date,
+  pieceRows = PIECE_ROWS,
 ): AsyncGenerator<DeletedPiece, void, void> {
   const collected = await modelNamed(database, model);
   if (!collected) return;
-  for await (const condition of recordPieces(database, collected, time)) {
+  for await (const condition of recordPieces(database, collected, time, pieceRows)) {
     yield await deletePiece(database, collected, condition);
   }
-  for await (const condition of orphanPieces(database, collected, time)) {
+  for await (const condition of orphanPieces(database, collected, time, pieceRows)) {
     yield await deleteOrphans(database, collected, condition);
   }
 }
@@ -66,27 +100,29 @@ async function* recordPieces(
   database: Database,
   { recordsTable }: CollectedModel,
   time: Date,
+  pieceRows: number,
 ): AsyncGenerator<string> {
   const until = `timestamptz '${time.toISOString()}'`;
   const hours = await database.all<{ hour: Date; rows: number }>(
     `select date_trunc('hour', time) as hour, count(*) as rows from ${identifier(recordsTable)}
      where time < ${until} group by hour order by hour`,
   );
-  for (const { hour, rows } of hours) {
-    const start = `timestamptz '${hour.toISOString()}'`;
-    yield* slices(`time >= ${start} and time < ${start} + interval 1 hour`, rows);
+  for (const { first, last, rows } of stretches(hours, pieceRows)) {
+    const at = (hour: Date) => `timestamptz '${hour.toISOString()}'`;
+    yield* slices(`time >= ${at(first)} and time < ${at(last)} + interval 1 hour`, rows, pieceRows);
   }
   const received = `received_at < ${until} - ${CLOCK_TOLERANCE} and time >= ${until}`;
   const [early] = await database.all<{ rows: number }>(
     `select count(*) as rows from ${identifier(recordsTable)} where ${received}`,
   );
-  yield* slices(received, early?.rows ?? 0);
+  yield* slices(received, early?.rows ?? 0, pieceRows);
 }
 
 async function* orphanPieces(
   database: Database,
   { recordsTable, labelsTable }: CollectedModel,
   time: Date,
+  pieceRows: number,
 ): AsyncGenerator<string> {
   // By the newest one: as long as one label of a record is kept, all are.
   const old = `(key_high, key_low) in (
@@ -96,12 +132,28 @@ async function* orphanPieces(
   const [found] = await database.all<{ rows: number }>(
     `select count(*) as rows from ${identifier(labelsTable)} where ${old}`,
   );
-  yield* slices(old, found?.rows ?? 0);
+  yield* slices(old, found?.rows ?? 0, pieceRows);
+}
+
+/** Hours side by side that make one piece together; an hour that has more rows than that is one by itself. */
+function stretches(
+  hours: readonly { readonly hour: Date; readonly rows: number }[],
+  pieceRows: number,
+): { readonly first: Date; readonly last: Date; readonly rows: number }[] {
+  const found: { first: Date; last: Date; rows: number }[] = [];
+  for (const { hour, rows } of hours) {
+    const last = found.at(-1);
+    if (last && last.rows + rows <= pieceRows) {
+      last.last = hour;
+      last.rows += rows;
+    } else found.push({ first: hour, last: hour, rows });
+  }
+  return found;
 }
 
 /** Cuts the rows of a condition by their key, which is a hash, into parts of one piece at most, about. */
-function* slices(condition: string, rows: number): Generator<string> {
-  const parts = Math.ceil(rows / PIECE_ROWS);
+function* slices(condition: string, rows: number, pieceRows: number): Generator<string> {
+  const parts = Math.ceil(rows / pieceRows);
   for (let part = 0; part < parts; part++) {
     yield parts === 1 ? condition : `${condition} and abs(key_low::bigint) % ${parts} = ${part}`;
   }

@@ -12,7 +12,7 @@ import { Recorder } from "../../../collector/sidecar/recorder.ts";
 import { type Sidecar, startSidecar } from "../../../collector/sidecar/sidecar.ts";
 import type { CallHead } from "../../../collector/sidecar/slab.ts";
 
-const OPTIONS: SidecarOptions = {
+export const OPTIONS: SidecarOptions = {
   upstream: "",
   model: "churn",
   version: undefined,
@@ -56,7 +56,7 @@ export async function proxyBefore(upstream: string, more: Partial<SidecarOptions
   const recorder = new Recorder(options, counters, (call) => calls.push(call));
   const proxy = await startProxy(options, recorder, counters);
   onTestFinished(() => proxy.close(0));
-  return { url: proxy.url, calls, counters };
+  return { ...proxy, calls, counters };
 }
 
 /** A service over HTTP. */

@@ -181,6 +181,33 @@ describe("a call on its way through", () => {
     expect(said).toMatch(/^HTTP\/1\.1 501 [\s\S]*CONNECT does not go through this sidecar/);
   });
 
+  it("does not overtake another of the same connection", async () => {
+    const url = await service((asked, answer) => {
+      asked.resume();
+      void sleep(asked.url === "/slow" ? 100 : 0).then(() => answer.end(`<${asked.url}>`));
+    });
+    const line = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const said = await rawCall((await proxyBefore(url)).url, line("/slow") + line("/quick"), /<\/quick>/);
+    expect(said.match(/<[^>]+>/g)).toEqual(["</slow>", "</quick>"]);
+  });
+
+  it("is finished when the sidecar is asked to end, and is the last of its connection", async () => {
+    let finish: (() => void) | undefined;
+    const url = await service((asked, answer) => {
+      asked.resume();
+      finish = () => answer.end("done");
+    });
+    const proxy = await proxyBefore(url);
+    const said = rawCall(proxy.url, POST + JSON_BODY);
+    await until(() => finish !== undefined);
+    const closed = proxy.close(5_000);
+    await expect(fetch(proxy.url)).rejects.toThrow();
+    finish?.();
+    expect(await said).toMatch(/connection: close[\s\S]*done/i);
+    await closed;
+    expect(proxy.calls.map(({ status }) => status)).toEqual([200]);
+  });
+
   it("puts the path of the upstream before its own", async () => {
     const url = await service((asked, answer) => answer.end(asked.url));
     const answer = await fetch(`${(await proxyBefore(`${url}/team/a/`)).url}/score?x=1`);

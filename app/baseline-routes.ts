@@ -264,5 +264,5 @@ async function exportRecords(
   );
   if (rows === 0)
     throw new ServiceError("invalid-input", `model "${model}" has no records from ${from} to ${to}`);
-  return { path, timeColumn: time, label, predictions };
+  return { path, timeColumn: time, label, predictions, values: "as-stored" as const };
 }

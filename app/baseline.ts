@@ -1,3 +1,4 @@
+import type { CollectSettings } from "../collector/collect-settings.ts";
 import type { BaselineColumn, ColumnRole } from "../drift/baseline-column.ts";
 import type { BlockSeries } from "../drift/calibration-windows.ts";
 import type { ColumnType } from "../schema/drift-result.ts";
@@ -5,7 +6,8 @@ import { ServiceError } from "../schema/errors.ts";
 import { BaselineStore, type StoredBaseline } from "../store/baselines.ts";
 import type { Database } from "../store/database.ts";
 import { openDataset } from "../store/dataset.ts";
-import { BLOCK_MS, blockSpec, describeColumn, readColumn, seriesOf, timeColumnOf } from "./build-baseline.ts";
+import { BLOCK_MS, seriesOf, timeColumnOf } from "./build-baseline.ts";
+import { type DescribedColumn, describeAsItIs, describeRedacted, redactionsOf } from "./redact-baseline.ts";
 
 /** A baseline as the monitor uses it. */
 export interface Baseline {
@@ -31,6 +33,8 @@ export interface BaselineRequest {
   readonly types?: Readonly<Record<string, ColumnType>> | undefined;
   /** Columns that are no features, such as an id. */
   readonly ignore?: readonly string[] | undefined;
+  /** `as-stored`: they come from collected records, and what is to be redacted has been. */
+  readonly values?: "plain" | "as-stored";
 }
 
 const MOST_KEPT = 32;
@@ -42,8 +46,11 @@ export class Baselines {
   readonly #kept = new Map<string, Baseline>();
   readonly #series = new Map<string, Map<string, BlockSeries>>();
 
-  constructor(database: Database) {
+  readonly #collect: CollectSettings;
+
+  constructor(database: Database, collect: CollectSettings = { models: {} }) {
     this.#database = database;
+    this.#collect = collect;
     this.#store = new BaselineStore(database);
   }
 
@@ -62,13 +69,28 @@ export class Baselines {
         request,
         time?.name,
       );
-      const columns: BaselineColumn[] = [];
+      const redactions =
+        request.values === "as-stored" ? undefined : redactionsOf(this.#collect, request.model);
+      const described: DescribedColumn[] = [];
       for (const column of dataset.columns) {
         const role = roles.get(column.name);
-        if (role) columns.push(describeColumn(column, role, await readColumn(dataset, column)));
+        if (!role) continue;
+        const redaction = role === "label" ? undefined : redactions?.get(column.name);
+        const key = this.#collect.redactKey ?? "";
+        const found = redaction
+          ? await describeRedacted(dataset, column, { role, redaction, key })
+          : await describeAsItIs(dataset, column, role);
+        if (found) described.push(found);
       }
+      const columns = described.map(({ column }) => column);
       const range = time ? await dataset.timeRange(time.name) : undefined;
-      const blocks = time ? await dataset.blockCounts(time.name, "hour", columns.map(blockSpec)) : [];
+      const blocks = time
+        ? await dataset.blockCounts(
+            time.name,
+            "hour",
+            described.flatMap(({ blocks: spec }) => spec ?? []),
+          )
+        : [];
       const stored: StoredBaseline = {
         id: made.id,
         model: request.model,

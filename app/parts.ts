@@ -132,7 +132,7 @@ export async function openParts({
       records,
       exports: new Exports({ database, records, folder: join(dataDir, "exports"), version, now }),
       hourCounts: new HourCounts(database),
-      baselines: new Baselines(database),
+      baselines: new Baselines(database, collect),
       monitors: new MonitorStore(database),
       profiles: new ProfileStore(database),
       results: new ResultStore(database),

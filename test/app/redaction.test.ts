@@ -106,3 +106,50 @@ it("a table is sampled as single records are", async () => {
   expect(answer.stored).toBeGreaterThan(120);
   expect(answer.stored).toBeLessThan(280);
 });
+
+it("a baseline keeps no plain value either, and knows the hashes that records have", async () => {
+  const service = await startService({ now: new Date("2026-01-07T00:00:00Z"), settings });
+  const names = ["ada", "bob", "cyd"].map((name) => `${MARK} ${name}`);
+  const row = (i: number) => ({
+    email: `${MARK}${i}@example.org`,
+    name: names[(i * i) % 3] ?? "",
+    zip: `${90 + (i % 4)}${MARK}`,
+    kept: i,
+  });
+  const lines = Array.from({ length: 2_400 }, (_, i) => {
+    const { email, name, zip, kept } = row(i);
+    return `2025-12-${String(1 + Math.floor(i / 100)).padStart(2, "0")}T10:00:00Z,${email},${name},${zip},${kept}`;
+  });
+  const made = await service.put(
+    "/v1/models/churn/versions/1/baseline",
+    `time,email,name,zip,kept\n${lines.join("\n")}\n`,
+    "text/csv",
+  );
+  const columns = made.columns as { name: string; categories?: { category: string }[] }[];
+  expect(columns.map(({ name }) => name)).toEqual(["name", "zip", "kept"]);
+  expect(columns[0]?.categories).toEqual([
+    { category: HASH, count: 1_600 },
+    { category: HASH, count: 800 },
+  ]);
+  expect(columns[1]?.categories?.map(({ category }) => category)).toEqual(["90", "91", "92", "93"]);
+  await service.put("/v1/models/churn/monitors/daily", { window: "1d", grace: "1h" });
+  await service.post(
+    "/v1/models/churn/records",
+    Array.from({ length: 600 }, (_, i) => ({ id: `${i}`, time: "2026-01-05T00:30:00Z", inputs: row(i * 4) })),
+  );
+  await service.server().checkNow();
+  const { windows } = (await service.get("/v1/models/churn/drift?monitor=daily")) as {
+    windows: { from: string; columns: { name: string; verdict: string }[] }[];
+  };
+  const checked = windows.find(({ from }) => from.startsWith("2026-01-05"));
+  expect(checked?.columns.find(({ name }) => name === "name")).toMatchObject({ verdict: "stable" });
+  expect(holding(service, MARK)).toEqual([]);
+  const again = await service.put("/v1/models/churn/versions/2/baseline", {
+    from: "2026-01-05T00:00:00Z",
+    to: "2026-01-06T00:00:00Z",
+  });
+  const [hashed] = again.columns as { name: string; categories: { category: string }[] }[];
+  expect(hashed?.categories.map(({ category }) => category)).toEqual(
+    columns[0]?.categories?.map(({ category }) => category),
+  );
+});

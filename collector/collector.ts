@@ -85,6 +85,8 @@ export async function openCollector(options: CollectorOptions): Promise<Collecto
 export interface TableInside {
   readonly records: RecordRows;
   readonly loader: FrameLoader;
+  /** Settles when the tables before this one are stored, or could not be: what they hold may have been called known. */
+  readonly before: Promise<void>;
   /** Takes keys out again whose rows could not be stored. */
   readonly forget: (keys: Frame) => void;
 }
@@ -107,7 +109,7 @@ export class Collector {
   readonly #ids = new V7Generator();
   #state: "open" | "closing" = "open";
   /** Tables that are being stored past the journal. */
-  readonly #storing = new Map<Rows, Promise<unknown>>();
+  readonly #storing = new Map<Rows, Promise<void>>();
   #requests = 0;
   #lastRequestDone: (() => void) | undefined;
 
@@ -180,12 +182,15 @@ export class Collector {
     const { records, done } = models.use(model);
     try {
       return await this.#whileOpen(async () => {
-        await this.#storing.get(records)?.catch(() => undefined); // one table of a model at a time
         const failures = this.#groups.failures;
-        const storing = work({ records, loader, forget: (frame) => models.forget(frame) });
-        const told = storing.then(() => this.#storing.delete(records), tellLost);
-        told.catch(() => this.#storing.delete(records));
+        const before = this.#storing.get(records) ?? Promise.resolve();
+        const storing = work({ records, loader, before, forget: (frame) => models.forget(frame) });
+        const told = Promise.all([before, storing]).then(() => undefined, tellLost);
         this.#storing.set(records, told);
+        const clear = () => {
+          if (this.#storing.get(records) === told) this.#storing.delete(records);
+        };
+        told.then(clear, clear);
         const answer = await storing;
         if (answer.duplicates > 0) await this.#groups.commit();
         if (this.#groups.failures !== failures) throw this.#groups.lastFailure;

@@ -33,6 +33,12 @@ export class KeyIndex {
     return "added";
   }
 
+  /** Makes room for so many further keys. */
+  expect(keys: number): void {
+    const each = (this.size + keys) / PARTITIONS / FULLEST;
+    for (const part of this.#parts) if (part.capacity < each) part.grow(Math.ceil(each * 1.02));
+  }
+
   has(a: number, b: number, c: number): boolean {
     const part = this.#partOf(c);
     return part.taken(part.find(a, b, c));
@@ -139,9 +145,9 @@ class Part {
     this.used--;
   }
 
-  grow(): void {
+  grow(capacityAfter = Math.ceil(this.capacity * GROWTH) + 1): void {
     const { words, width, capacity } = this;
-    this.capacity = Math.ceil(capacity * GROWTH) + 1;
+    this.capacity = capacityAfter;
     this.words = new Uint32Array(this.capacity * width);
     for (let at = 0; at < capacity * width; at += width) {
       if (words[at + 2] === 0) continue;

@@ -170,6 +170,11 @@ export class RecordRows implements Rows {
     return feature.type === type ? feature.column : undefined;
   }
 
+  /** Makes room for so many further keys at once, instead of little by little. */
+  expect(keys: number): void {
+    this.#index.expect(keys);
+  }
+
   /** Notes the key of a record that is stored by other means; `key` is set to it. */
   note(id: Uint8Array, bounds: Bounds, row: number, key: KeyHash): Outcome {
     hashKey(id, bounds.from, bounds.to, row, this.#seed, key);

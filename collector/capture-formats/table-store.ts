@@ -3,7 +3,8 @@ import type { Database } from "../../store/database.ts";
 import type { Frame } from "../../store/frame.ts";
 import type { JsonColumn, TableFile } from "../../store/table-file.ts";
 import { visitIds } from "../../store/table-ids.ts";
-import { isUnfit, type LoadedColumn, storedTypeOf } from "../../store/table-load.ts";
+import { inspectTable } from "../../store/table-inspect.ts";
+import { type LoadedColumn, storedTypeOf } from "../../store/table-load.ts";
 import type { Collector, TableInside } from "../collector.ts";
 import type { KeyHash } from "../key-hash.ts";
 import type { TablePlan } from "./table-columns.ts";
@@ -12,6 +13,7 @@ const LINE_FEED = 0x0a;
 const SPACE = 0x20;
 const LONGEST_ID = 512;
 const LARGEST_ROW = 2_147_483_647;
+const WHOLE = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT)$/;
 
 /** A slice whose values have to go by way of JSON, where each is looked at. */
 class Unfit extends Error {}
@@ -40,7 +42,7 @@ export async function storeSlice(
   try {
     return await collector.storeTable(sliced.model, (inside) => storeInside(database, sliced, head, inside));
   } catch (error) {
-    if (error instanceof Unfit || isUnfit(error)) return undefined;
+    if (error instanceof Unfit) return undefined;
     throw error;
   }
 }
@@ -49,30 +51,38 @@ async function storeInside(
   database: Database,
   { model, table, slice, plan, key }: SliceToStore,
   head: readonly LoadedColumn[],
-  { records, loader, forget }: TableInside,
+  { records, loader, before, forget }: TableInside,
 ): Promise<IngestAnswer> {
   const features = [...featuresOf("in", plan.inputs, records), ...featuresOf("out", plan.outputs, records)];
-  const keys = new Keys(slice.to - slice.from);
+  const columns = [...head, ...features];
   const place = { path: table.path, ...slice };
+  const keys = new Keys(slice.to - slice.from);
+  records.expect(keys.most);
   try {
+    const inspecting = inspectTable(database, place, columns);
     const visited = await visitIds(database, {
       slice: place,
       id: plan.id?.name,
       row: head.find(({ column }) => column === "row")?.from.name,
       key,
       visit: (ids) => keys.take(ids, records),
+    }).finally(() => inspecting.catch(() => undefined));
+    const inspected = await inspecting;
+    await before.catch(() => {
+      throw new Unfit(); // what was called known may not be
     });
-    if (visited === "unfit" || keys.rows !== slice.to - slice.from) throw new Unfit();
-    const columns = [...head, ...features];
-    if (keys.fresh > 0)
-      await loader.loadTable({
-        model,
-        slice: place,
-        columns,
-        keys: keys.frame(model),
-        id: plan.id?.name,
-        key,
-      });
+    if (inspected.values === "unfit" || visited === "unfit" || keys.rows !== keys.most) throw new Unfit();
+    const load = {
+      model,
+      slice: place,
+      columns,
+      keys: keys.frame(model),
+      fresh: keys.fresh === keys.rows ? "all" : "some",
+      withNaN: inspected.withNaN,
+      id: plan.id?.name,
+      key,
+    } as const;
+    if (keys.fresh > 0) await loader.loadTable(load);
   } catch (error) {
     forget(keys.freshFrame(model));
     throw error;
@@ -85,12 +95,8 @@ async function storeInside(
 function loadedHead({ head }: TablePlan): LoadedColumn[] | undefined {
   const fits = head.every(({ member, column: { type } }) => {
     if (member === "time") return /^(TIMESTAMP|DATE)/.test(type);
-    if (member === "row") return /^U?(TINYINT|SMALLINT|INTEGER|BIGINT)$/.test(type);
-    return (
-      member === "version" ||
-      member === "deployment" ||
-      /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT)|FLOAT|DOUBLE|DECIMAL.*)$/.test(type)
-    );
+    if (member === "row" || member === "status") return WHOLE.test(type);
+    return member !== "latency_ms" || /^(FLOAT|DOUBLE)$/.test(type) || WHOLE.test(type);
   });
   return fits ? head.map(({ member, column }) => ({ column: member, from: column })) : undefined;
 }
@@ -114,14 +120,18 @@ class Keys {
   readonly #high: Int32Array;
   readonly #low: Int32Array;
   readonly #fresh: Int32Array;
+  readonly #place: Int32Array;
   readonly #hash: KeyHash = { a: 0, b: 0, c: 0, d: 0 };
+  readonly most: number;
   rows = 0;
   fresh = 0;
 
   constructor(most: number) {
+    this.most = most;
     this.#high = new Int32Array(most * 2);
     this.#low = new Int32Array(most);
     this.#fresh = new Int32Array(most);
+    this.#place = Int32Array.from({ length: most }, (_, place) => place);
   }
 
   /** Takes lines of a row, a space and an id. */
@@ -152,7 +162,12 @@ class Keys {
   }
 
   frame(model: string): Frame {
-    return frameOf(model, this.rows, { key_high: this.#high, key_low: this.#low, fresh: this.#fresh });
+    return frameOf(model, this.rows, {
+      key_high: this.#high,
+      key_low: this.#low,
+      fresh: this.#fresh,
+      place: this.#place,
+    });
   }
 
   /** Only the rows that were not known before. */

@@ -12,8 +12,8 @@ import { type SliceToStore, storeSlice } from "./table-store.ts";
 
 /** Rows that are looked at one by one are passed on in parts of about this length. */
 const PART_BYTES = 2 * 1024 * 1024;
-/** Rows of one transaction: eight row groups of DuckDB. What comes in meanwhile waits for it. */
-const SLICE_ROWS = 8 * 122_880;
+/** Rows of one transaction: some row groups of DuckDB. What comes in meanwhile waits for it. */
+const SLICE_ROWS = 4 * 122_880;
 
 const FORMATS: Readonly<Record<string, "csv" | "parquet">> = {
   "text/csv": "csv",
@@ -58,7 +58,7 @@ export class TableUpload {
       readonly idempotencyKey: string | undefined;
     },
   ): Promise<IngestAnswer> {
-    const { database, folder, mostBytes, collector } = this.#options;
+    const { database, folder, mostBytes } = this.#options;
     const file = join(folder, `upload-${randomUUID()}.${body.format}`);
     try {
       const content = await spoolBody(body, { file, mostBytes });
@@ -71,13 +71,10 @@ export class TableUpload {
       }
       const plan = recordPlan(table.columns, body.roles);
       const key = body.idempotencyKey ?? (await content.sha256()).slice(0, 32);
-      for (let from = 0; from < table.rows; from += SLICE_ROWS) {
-        const slice = { from, to: Math.min(table.rows, from + SLICE_ROWS) };
-        const sliced = { model, table, slice, plan, key };
-        const answer = await storeSlice({ collector, database }, sliced);
-        if (answer) this.#add(sum, answer, from);
-        else await this.#sendRecords(sliced, sum);
-      }
+      await this.#storeSlices(
+        slicesOf(table.rows).map((slice) => ({ model, table, slice, plan, key })),
+        sum,
+      );
       if (plan.id && plan.label) {
         const members: JsonMember[] = [
           { member: "id", column: plan.id, as: "text" },
@@ -90,6 +87,24 @@ export class TableUpload {
     } finally {
       await rm(file, { force: true });
       await rm(`${file}.parquet`, { force: true });
+    }
+  }
+
+  /** Stores slice after slice; while one goes into the tables, the keys of the next are looked up. */
+  async #storeSlices(slices: readonly SliceToStore[], sum: IngestAnswer): Promise<void> {
+    let [current, ...rest] = slices;
+    let storing = current && storeSlice(this.#options, current);
+    while (current && storing) {
+      const [next, ...others] = rest;
+      const following = next && storeSlice(this.#options, next);
+      following?.catch(() => undefined); // told when it is its turn
+      const answer = await storing;
+      if (answer) this.#add(sum, answer, current.slice.from);
+      else {
+        await following?.catch(() => undefined);
+        await this.#sendRecords(current, sum);
+      }
+      [current, rest, storing] = [next, others, following];
     }
   }
 
@@ -137,6 +152,13 @@ export class TableUpload {
         sum.errors.push({ index: before + index, ...error });
     }
   }
+}
+
+function slicesOf(rows: number) {
+  return Array.from({ length: Math.ceil(rows / SLICE_ROWS) }, (_, i) => ({
+    from: i * SLICE_ROWS,
+    to: Math.min(rows, (i + 1) * SLICE_ROWS),
+  }));
 }
 
 function emptyAnswer(): IngestAnswer {

@@ -200,6 +200,7 @@ class QueryCheck {
     const children: readonly unknown[] = Array.isArray(node.children) ? node.children : [];
     if (PATH_FUNCTIONS.has(name)) for (const path of children.slice(1)) checkPath(name, path);
     if (rule.insertedArgument !== undefined) checkInserted(name, children[rule.insertedArgument]);
+    for (const place of rule.writtenArguments) checkWritten(name, place, children[place]);
     const arguments_ = children.map((child) => this.visit(child, scope));
     const { children: _, ...rest } = node;
     const given = rule.arguments === "joined" ? together(arguments_) : largest(arguments_);
@@ -274,6 +275,18 @@ function checkInserted(name: string, node: unknown): void {
   if (text !== undefined && text.length <= INSERTED_CHARACTERS) return;
   throw refused(
     `what "${name}" puts in has to be a text written out, of at most ${INSERTED_CHARACTERS} characters`,
+  );
+}
+
+function checkWritten(name: string, place: number, node: unknown): void {
+  const written =
+    !isNode(node) ||
+    node.class === "CONSTANT" ||
+    node.type === "ARRAY_CONSTRUCTOR" ||
+    (node.class === "FUNCTION" && node.function_name === "list_value");
+  if (written) return;
+  throw refused(
+    `argument ${place + 1} of "${name}" has to be a list written out, such as ['a', 'b']: otherwise unnest the lists and join them`,
   );
 }
 

@@ -25,12 +25,12 @@ const PLAIN = words(`
   to_months to_quarters to_seconds to_timestamp to_weeks to_years today transaction_timestamp try_strptime week
   weekday weekofyear year yearweek
   constant_or_null error nullif typeof uuid gen_random_uuid
-  array_contains array_distinct array_extract array_has array_has_all array_has_any array_indexof array_intersect
+  array_contains array_distinct array_extract array_has array_has_all array_has_any array_indexof
   array_length array_position array_reverse_sort array_slice array_sort array_unique cardinality
   element_at flatten list_avg list_contains list_count list_distinct list_element list_extract list_first list_has
-  list_has_all list_has_any list_indexof list_intersect list_last list_max list_median list_min
+  list_has_all list_has_any list_indexof list_last list_max list_median list_min
   list_position list_reverse_sort list_slice list_sort list_stddev_pop list_stddev_samp list_sum list_unique
-  map_contains map_entries map_extract map_extract_value map_from_entries map_keys map_values
+  map_contains map_entries map_extract map_extract_value map_keys map_values
   struct_extract struct_extract_at struct_keys struct_values unnest unpivot_list
   from_json json_array_length json_contains json_exists json_extract json_extract_path json_extract_path_text
   json_extract_string json_keys json_structure json_type json_valid json_value
@@ -78,6 +78,21 @@ const GROWING: ReadonlyMap<string, number> = new Map([
 
 const JOINING_AND_GROWING = words("json_array json_object");
 
+/**
+ * Functions that build a table of one of their lists, element by element: a microsecond and a hundred bytes for each,
+ * of which a list of a column may have millions. That list has to be written out.
+ */
+const WRITTEN_ARGUMENTS: ReadonlyMap<string, readonly number[]> = new Map([
+  ["map", [0, 1]],
+  ["list_has_any", [1]],
+  ["list_has_all", [1]],
+  ["array_has_any", [1]],
+  ["array_has_all", [1]],
+  ["&&", [1]],
+  ["@>", [1]],
+  ["<@", [0]],
+]);
+
 /** Where the text put in stands among the arguments. */
 const INSERTED_ARGUMENT: ReadonlyMap<string, number> = new Map([
   ["concat_ws", 0],
@@ -105,6 +120,8 @@ const INSTEAD: readonly (readonly [RegExp, string])[] = [
     "unnest the list and aggregate, or use list_sum, list_avg, list_max",
   ],
   [/^(range|generate_series)$/, "use it behind from: select * from range(10)"],
+  [/^(list|array)_intersect$/, "unnest both lists and join them"],
+  [/^map_from_entries$/, "write the map out: map {'a': 1}"],
   [/^(repeat|lpad|rpad|format|printf|bar)$/, "let what reads the answer lay it out"],
 ];
 
@@ -117,6 +134,8 @@ export type FunctionRule =
       /** How many times longer than that. */
       readonly growth: number;
       readonly insertedArgument: number | undefined;
+      /** Arguments that have to be lists written out. */
+      readonly writtenArguments: readonly number[];
     };
 
 /** Whether and how a query may call the function `name` (in lower case). */
@@ -130,6 +149,7 @@ export function functionRule(name: string): FunctionRule {
     arguments: JOINING.has(name) || JOINING_AND_GROWING.has(name) ? "joined" : "longest",
     growth: growth ?? 1,
     insertedArgument: INSERTED_ARGUMENT.get(name),
+    writtenArguments: WRITTEN_ARGUMENTS.get(name) ?? [],
   };
 }
 

@@ -7,6 +7,8 @@ const LOOK_EVERY_MS = 50;
 /** What ingest and monitors may come to take beside the query, outside the database's own count. */
 const OTHERS_BYTES = 300_000_000;
 
+/** How long a query waits for one that took too much to be gone. */
+const WAIT_FOR_OTHERS_MS = 5_000;
 /** What a query may leave behind for the next to use. */
 const LEFT_BYTES = 50_000_000;
 
@@ -22,12 +24,12 @@ export class ProcessGrowth {
 
   /** @param cachedBytes - Of tables: they come and go with the work of others. */
   begin(cachedBytes: number): void {
-    if (this.#running === 0) this.#calmBytes = process.memoryUsage.rss() - cachedBytes;
+    if (this.#running === 0) this.#calmBytes = nativeBytes() - cachedBytes;
     this.#running += 1;
   }
 
   bytes(cachedBytes: number): number {
-    return process.memoryUsage.rss() - cachedBytes - this.#calmBytes;
+    return nativeBytes() - cachedBytes - this.#calmBytes;
   }
 
   end(): void {
@@ -64,7 +66,13 @@ export async function watchQuery({
   /** A further look; what it throws ends the query. */
   readonly look: () => Promise<void>;
 }): Promise<QueryWatch> {
-  while (growth.tooLarge > 0 && !stop.signal.aborted) await pause(LOOK_EVERY_MS);
+  for (
+    let ms = 0;
+    growth.tooLarge > 0 && ms < WAIT_FOR_OTHERS_MS && !stop.signal.aborted;
+    ms += LOOK_EVERY_MS
+  ) {
+    await pause(LOOK_EVERY_MS);
+  }
   const own = await database.connect(); // the shared one may be busy
   const before = await memoryOf(own);
   growth.begin(before.cached);
@@ -111,6 +119,12 @@ export async function watchQuery({
 /** Setting the limit to what it is makes the database hand freed memory back at once, not when it has been idle. */
 async function giveBack(connection: DuckDBConnection): Promise<void> {
   await connection.run("set memory_limit = current_setting('memory_limit')").catch(() => undefined); // it is not the query's fault
+}
+
+/** What the process holds outside JavaScript: the text of an answer, and what is not collected of it yet, has its own limit. */
+function nativeBytes(): number {
+  const { rss, heapTotal, external } = process.memoryUsage();
+  return rss - heapTotal - external;
 }
 
 /** Bytes that hold tables (they can be let go at any time) and bytes that queries work with. */

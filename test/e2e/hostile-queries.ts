@@ -179,6 +179,16 @@ export const growingQueries: readonly HostileQuery[] = [
   [`select null::${"struct(a ".repeat(900)}int${")".repeat(900)}`, /nested too deep/],
   [`select ${"9".repeat(5_000)}`, /larger than 1\.8e308/],
   ["select regexp_matches(record_id, '((a{1000}){1000}){1000}') from churn", /invalid repetition size/],
+  [
+    "select map(list(range), list(range)) from range(1000000)",
+    /argument 1 of "map" has to be a list written out/,
+  ],
+  [
+    "select list_has_all([1], list(range)) from range(1000000)",
+    /argument 2 of "list_has_all" has to be a list/,
+  ],
+  ["select list(range) <@ [1] from range(1000000)", /argument 1 of "<@" has to be a list written out/],
+  ["select list_intersect([1], [2])", /unnest both lists and join them/],
   ["select null::int[100000] from churn", /a cast|needs more memory/],
 ];
 

@@ -117,19 +117,35 @@ describe("a hostile query", () => {
     ]);
   });
 
-  it("waits its turn, and is told when too many wait", async () => {
+  it("waits its turn, is told when too many wait, and holds up no records", async () => {
     const slow = { sql: "select max(range) from range(1000000000000)", time_limit_seconds: 1 };
-    const answers = await Promise.all(Array.from({ length: 26 }, () => query(slow.sql, slow)));
+    const [answers] = await Promise.all([
+      Promise.all(Array.from({ length: 26 }, () => query(slow.sql, slow))),
+      send(records(START + 20 * DAY, DAY)),
+    ]);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([504, 429]));
     expect(answers.find(({ status }) => status === 429)?.detail).toMatch(
       /20 wait, which is the most: try again/,
     );
   });
 
+  it("ends when whoever asked is gone", async () => {
+    const body = JSON.stringify({
+      sql: "select max(range) from range(1000000000000)",
+      time_limit_seconds: 250,
+    });
+    const headers = { "content-type": "application/json" };
+    const gone = Array.from({ length: 4 }, () =>
+      fetch(`${server.url}/v1/query`, { method: "POST", body, headers, signal: AbortSignal.timeout(200) }),
+    );
+    for (const { status } of await Promise.allSettled(gone)) expect(status).toBe("rejected");
+    expect((await query("select 1", { time_limit_seconds: 20 })).rows).toEqual([[1]]);
+  });
+
   it("leaves a service that is well, has lost nothing, takes records and runs its monitors", async () => {
     expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
     expect(existsSync("/tmp/leeway-stolen.csv")).toBe(false);
-    await counted(ROWS);
+    await counted(2 * ROWS);
     const baseline = await call(
       "PUT",
       "/v1/models/churn/versions/1/baseline",
@@ -143,7 +159,7 @@ describe("a hostile query", () => {
     );
     expect(monitor.status, monitor.text).toBe(200);
     await send(records(START + 14 * DAY, DAY));
-    await counted(2 * ROWS);
+    await counted(3 * ROWS);
     const run = await call(
       "POST",
       "/v1/models/churn/monitors/daily/run",
@@ -153,7 +169,9 @@ describe("a hostile query", () => {
       }),
     );
     expect(run.status, run.text).toBeLessThan(300);
-    const { rows } = await query("select rows, verdict from results.windows");
+    const { rows } = await query(
+      `select rows, verdict from results.windows where epoch_ms(window_from) = ${START + 14 * DAY}`,
+    );
     expect(rows).toEqual([[ROWS, expect.stringMatching(/stable|drifted/)]]);
   });
 

@@ -212,6 +212,12 @@ describe("an answer", () => {
     expect(stderr).toMatch(says);
   });
 
+  it("may ask for parts of JSON and lists", async () => {
+    const sql = `select in_address -> 'city' as a, in_address ->> '$.city' as b, list_has_any(['a', 'b'], ['b', 'c']) as c,
+      map {'x': 1, 'y': 2}['y'] as d, json_extract(in_tags, '$[*]') as e from churn where record_id = 'r0'`;
+    expect((await query(sql)).rows).toEqual([['"Oslo"', "Oslo", true, 2, ['"a"', '"b"']]]);
+  });
+
   it("has no form that accept does not name", async () => {
     const response = await ask("select 1", "application/vnd.apache.arrow.stream");
     expect([response.status, await response.text()]).toEqual([415, expect.stringContaining("text/csv")]);

@@ -1,13 +1,11 @@
 import type { Alerts } from "../alerts/alerts.ts";
 import type { Collector } from "../collector/collector.ts";
-import { isNumeric } from "../drift/baseline-column.ts";
 import { budgetOf } from "../drift/budget.ts";
-import { driftedColumns, type JudgeOptions, judge } from "../drift/judge.ts";
+import { type JudgeOptions, judge } from "../drift/judge.ts";
 import { type MeasuredColumn, measureColumn } from "../drift/measure-column.ts";
-import { unitChange } from "../drift/unit-change.ts";
 import { emit } from "../events/events.ts";
 import type { Retrain } from "../retrain-trigger/retrain.ts";
-import type { Cause, ColumnResult, WindowResult } from "../schema/drift-result.ts";
+import type { ColumnResult, WindowResult } from "../schema/drift-result.ts";
 import { durationMs } from "../schema/duration.ts";
 import type { MonitorMetrics } from "../schema/metrics.ts";
 import type { Database, Transaction } from "../store/database.ts";
@@ -17,7 +15,7 @@ import type { ProfileStore } from "../store/profiles.ts";
 import type { RecordStore } from "../store/records.ts";
 import type { ResultStore } from "../store/results.ts";
 import type { Baseline, Baselines } from "./baseline.ts";
-import { chanceDistance } from "./compare-files.ts";
+import { findCauses } from "./find-causes.ts";
 import { observeWindow, type WatchedColumn, watchedColumns } from "./observe-window.ts";
 import { countResult } from "./show-result.ts";
 import type { Window } from "./window-grid.ts";
@@ -54,7 +52,7 @@ export async function checkWindow(
   const columns = await watchedColumns(parts.records, baseline, monitor.spec.columns);
   const measured = await measureWindow(parts, { baseline, monitor, columns, window });
   const options = judgeOptions(monitor);
-  const causes = await findCauses(parts, { baseline, columns, measured, window, options });
+  const causes = await findCauses(parts, { monitor, columns, measured, window, options });
   const counts = await parts.records.countWindow(monitor.model, window);
   const judgement = judge(measured, { ...options, causes }, neverSeen(columns, monitor));
   const result: WindowResult = {
@@ -117,41 +115,6 @@ function judgeOptions({ spec }: StoredMonitor): JudgeOptions {
     minimumEffect: spec.minimum_effect,
     minimumRows: spec.minimum_rows,
   };
-}
-
-/** Looks closer at what has drifted: the rows of those columns alone are read once more. */
-async function findCauses(
-  parts: MonitorParts,
-  {
-    baseline,
-    columns,
-    measured,
-    window,
-    options,
-  }: {
-    readonly baseline: Baseline;
-    readonly columns: readonly WatchedColumn[];
-    readonly measured: readonly MeasuredColumn[];
-    readonly window: Window;
-    readonly options: JudgeOptions;
-  },
-): Promise<Map<string, Cause>> {
-  const causes = new Map<string, Cause>();
-  const suspects = driftedColumns(measured, options);
-  const source = await parts.records.windowOf(baseline.model, window);
-  if (source === undefined) return causes;
-  for (const { baseline: column, profile } of columns) {
-    if (!suspects.has(column.name) || !isNumeric(column) || !profile) continue;
-    const quantiles = await parts.profiles.quantiles({
-      source,
-      column: profile,
-      points: column.quantiles.length,
-    });
-    const evidence = measured.find(({ pair }) => pair.baseline.name === column.name)?.drift;
-    const cause = unitChange(column.quantiles, quantiles, chanceDistance(evidence?.effectAt(0.001)));
-    if (cause) causes.set(column.name, cause);
-  }
-  return causes;
 }
 
 /** Columns that the baseline has and no record ever held: said once a window, without spoiling the rest. */

@@ -1,6 +1,6 @@
 import { ServiceError } from "../schema/errors.ts";
 import type { Database } from "./database.ts";
-import { addCounts, type LabelCounts } from "./hour-counts.ts";
+import { addCounts, type HourCount, type LabelCounts } from "./hour-counts.ts";
 import { identifier, literal } from "./identifier.ts";
 import { type WrittenExport, writeExport } from "./write-export.ts";
 
@@ -70,6 +70,16 @@ export class RecordStore {
     return row?.first && row.last ? { first: row.first, last: row.last } : undefined;
   }
 
+  /** Hours of a window whose records retention has deleted, and what was counted of them before. */
+  async deletedHours(model: string, { from, to }: TimeWindow): Promise<HourCount[]> {
+    return this.#database.all(
+      `select hour_start as hour, records, labelled, weight, labelled_weight as "labelledWeight"
+       from expired_hours join hour_counts using (model, hour_start)
+       where model = $model and hour_start < $to::timestamptz and hour_start >= date_trunc('hour', $from::timestamptz)`,
+      { model, from: from.toISOString(), to: to.toISOString() },
+    );
+  }
+
   /**
    * Records of a window and how many of them have a label. Of hours whose records retention has deleted it is what was
    * counted before, and those hours count whole.
@@ -77,12 +87,7 @@ export class RecordStore {
   async countWindow(model: string, window: TimeWindow): Promise<LabelCounts> {
     const rows = await this.windowOf(model, window);
     if (!rows) return addCounts([]);
-    const deleted = await this.#database.all<LabelCounts & { hour: Date }>(
-      `select hour_start as hour, records, labelled, weight, labelled_weight as "labelledWeight"
-       from expired_hours join hour_counts using (model, hour_start)
-       where model = $model and hour_start < $to::timestamptz and hour_start >= date_trunc('hour', $from::timestamptz)`,
-      { model, from: window.from.toISOString(), to: window.to.toISOString() },
-    );
+    const deleted = await this.deletedHours(model, window);
     const hours = deleted.map(({ hour }) => timestamp(hour)).join(", ");
     const stored = await this.#database.all<LabelCounts>(
       `select count(*) as records, count(label) as labelled, coalesce(sum(weight), 0) as weight,

@@ -14,8 +14,9 @@ export interface DurableFrame {
 const FRAME_ROWS = 8_192;
 
 /**
- * Makes rows durable in groups: while one group is on its way to the disk the next one gathers, so that a hundred
- * requests cost as many disk writes as one does, and a lone request waits for nobody.
+ * Makes rows durable in groups: while groups are on their way to the disk the next one gathers, so that a hundred
+ * requests cost few disk writes, and a lone request waits for nobody. Two groups are on their way at a time: with one,
+ * all clients would wait for the same write, and the service for all of them.
  */
 export class GroupCommit {
   readonly #journal: Journal;
@@ -23,7 +24,8 @@ export class GroupCommit {
   readonly #onFailed: (frames: readonly Frame[]) => void;
   readonly #open = new Set<Rows>();
   #sealed: { readonly frame: Frame; readonly bytes: Buffer }[] = [];
-  #writing: Promise<void> = Promise.resolve();
+  #lastButOne: Promise<void> = Promise.resolve();
+  #last: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
   /** How many groups have failed, and why the last one did. */
   failures = 0;
@@ -60,22 +62,25 @@ export class GroupCommit {
    * is told by `failures`, which has grown then.
    */
   commit(): Promise<void> {
-    this.#next ??= this.#writing.then(async () => {
+    this.#next ??= this.#lastButOne.then(async () => {
       await scheduler.yield(); // whatever has come in by now goes along
       this.#next = undefined;
-      this.#writing = this.#writeGroup();
-      return this.#writing;
+      const before = this.#last;
+      this.#lastButOne = before;
+      this.#last = this.#writeGroup(before);
+      return this.#last;
     });
     return this.#next;
   }
 
-  async #writeGroup(): Promise<void> {
+  async #writeGroup(before: Promise<void>): Promise<void> {
     for (const rows of this.#open) this.#seal(rows);
     const group = this.#sealed;
     this.#sealed = [];
-    if (group.length === 0) return;
+    if (group.length === 0) return before;
     try {
       const positions = await this.#journal.append(group.map(({ bytes }) => bytes));
+      await before; // the backlog is told in the journal's order
       this.#onDurable(
         group.map(({ frame, bytes }, i) => ({
           frame,
@@ -84,6 +89,7 @@ export class GroupCommit {
         })),
       );
     } catch (error) {
+      await before;
       this.#onFailed(group.map(({ frame }) => frame));
       this.failures++;
       this.lastFailure = error;

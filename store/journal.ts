@@ -10,6 +10,15 @@ export interface JournalPosition {
   readonly end: number;
 }
 
+interface Segment {
+  readonly number: number;
+  readonly file: FileHandle;
+  /** Everything before it is durable. */
+  end: number;
+  /** Where the next write goes: behind those under way. */
+  next: number;
+}
+
 /** A frame found at start. */
 export interface JournalEntry {
   readonly bytes: Buffer;
@@ -36,11 +45,14 @@ const DURABLE_WRITES = process.platform === "linux" ? constants.O_DSYNC : 0;
 export class Journal {
   readonly #folder: string;
   readonly #seed: Buffer;
-  #segment: { readonly number: number; readonly file: FileHandle; end: number } | undefined;
+  #segment: Segment | undefined;
   #nextNumber: number;
   #oldest: number;
   /** Set when a write failed and the end of the file is not what was acknowledged. */
   #tail: "good" | "torn" = "good";
+  /** The beginning of the newest write, and its end: it succeeds when it and all before it have. */
+  #begun: Promise<unknown> = Promise.resolve();
+  #newest: Promise<void> = Promise.resolve();
 
   private constructor(folder: string, seed: Buffer, nextNumber: number) {
     this.#folder = folder;
@@ -57,24 +69,16 @@ export class Journal {
   }
 
   /**
-   * Writes frames behind each other and returns when they are durable: where each of them ends.
-   * @throws ServiceError `unavailable` when the disk refuses; none of the frames counts then.
+   * Writes frames behind each other and returns when they, and all that were given before them, are durable: where each
+   * of them ends. It may be called again meanwhile.
+   * @throws ServiceError `unavailable` when the disk refuses these or earlier ones; none of the frames counts then.
    */
   async append(frames: readonly Buffer[]): Promise<JournalPosition[]> {
     try {
-      const segment = await this.#writable();
-      let end = segment.end;
-      const parts = frames.flatMap((bytes) => [prefixOf(bytes), bytes]);
-      const ends = frames.map((bytes) => {
-        end += PREFIX_BYTES + bytes.length;
-        return { segment: segment.number, end };
-      });
-      this.#tail = "torn"; // until the disk says otherwise
-      const { bytesWritten } = await segment.file.writev(parts, segment.end);
-      if (bytesWritten !== end - segment.end) throw new Error("the disk took a part only");
-      if (DURABLE_WRITES === 0) await segment.file.datasync();
-      this.#tail = "good";
-      segment.end = end;
+      const begun = this.#begun.catch(() => undefined).then(() => this.#begin(frames));
+      this.#begun = begun;
+      const { durable, ends } = await begun;
+      await durable();
       return ends;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -93,20 +97,55 @@ export class Journal {
 
   /** Lets the file go; removes it when everything is in the tables. */
   async close(contents: "loaded" | "needed"): Promise<void> {
+    await this.#settled();
     const segment = this.#segment;
     this.#segment = undefined;
     await segment?.file.close();
     if (segment && contents === "loaded") await this.removeBefore(segment.number + 1);
   }
 
-  /** The segment to write to, its end as acknowledged. */
-  async #writable() {
+  async #begin(frames: readonly Buffer[]) {
+    const segment = await this.#writable();
+    const start = segment.next;
+    const ends = frames.map((bytes) => {
+      segment.next += PREFIX_BYTES + bytes.length;
+      return { segment: segment.number, end: segment.next };
+    });
+    const end = segment.next;
+    const parts = frames.flatMap((bytes) => [prefixOf(bytes), bytes]);
+    const written = write(segment.file, parts, start, end - start);
+    const newest = this.#settle(segment, end, [this.#newest, written]);
+    newest.catch(() => undefined); // told to whoever waits for it
+    this.#newest = newest;
+    return { durable: () => newest, ends };
+  }
+
+  async #settle(segment: Segment, end: number, writes: readonly Promise<void>[]): Promise<void> {
+    for (const result of await Promise.allSettled(writes)) {
+      if (result.status === "fulfilled") continue;
+      this.#tail = "torn"; // what lies behind a gap is never read again, so it fails too
+      throw result.reason;
+    }
+    segment.end = end;
+  }
+
+  async #settled(): Promise<void> {
+    await this.#newest.catch(() => undefined);
+  }
+
+  /** The segment to write to. */
+  async #writable(): Promise<Segment> {
+    if (this.#segment && (this.#tail === "torn" || this.#segment.next >= SEGMENT_BYTES))
+      await this.#settled();
     if (this.#segment && this.#tail === "torn") {
-      await this.#segment.file.truncate(this.#segment.end);
-      await this.#segment.file.datasync();
+      const { file, end } = this.#segment;
+      await file.truncate(end);
+      await file.datasync();
+      this.#segment.next = end;
+      this.#newest = Promise.resolve();
       this.#tail = "good";
     }
-    if (this.#segment && this.#segment.end >= SEGMENT_BYTES) {
+    if (this.#segment && this.#segment.next >= SEGMENT_BYTES) {
       await this.#segment.file.close();
       this.#segment = undefined;
     }
@@ -128,8 +167,20 @@ export class Journal {
     }
     this.#nextNumber++;
     this.#tail = "good";
-    return { number, file, end: HEADER_BYTES };
+    this.#newest = Promise.resolve();
+    return { number, file, end: HEADER_BYTES, next: HEADER_BYTES };
   }
+}
+
+async function write(
+  file: FileHandle,
+  parts: readonly Buffer[],
+  start: number,
+  length: number,
+): Promise<void> {
+  const { bytesWritten } = await file.writev(parts, start);
+  if (bytesWritten !== length) throw new Error("the disk took a part only");
+  if (DURABLE_WRITES === 0) await file.datasync();
 }
 
 /** Numbers of the segments in the folder, rising. */

@@ -1,4 +1,6 @@
+import { execFileSync } from "node:child_process";
 import {
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -34,7 +36,57 @@ async function framesOf(folder: string, segment: number, from = 0) {
   return { found, ends, tornBytes };
 }
 
+/** A file system of one mebibyte; undefined where nobody may mount one. */
+function smallDisk(): string | undefined {
+  const folder = temporaryFolder();
+  mkdirSync(folder, { recursive: true });
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], { stdio: "ignore" });
+  } catch {
+    return undefined;
+  }
+  onTestFinished(() => void execFileSync("umount", ["--lazy", folder]));
+  return folder;
+}
+
 describe("the journal", () => {
+  it("takes frames while others are on their way, and keeps their order", async () => {
+    const folder = temporaryFolder();
+    const journal = await Journal.open(folder, seed, 0);
+    const texts = Array.from({ length: 40 }, (_, i) => `frame ${i}`);
+    const settled: string[] = [];
+    await Promise.all(
+      texts.map(async (text) => {
+        await journal.append([Buffer.from(text)]);
+        settled.push(text);
+      }),
+    );
+    expect(settled).toEqual(texts);
+    await journal.close("needed");
+    expect((await framesOf(folder, 1)).found).toEqual(texts);
+  });
+
+  it("on a full disk fails what does not fit and all behind it, and goes on when there is room", async ({
+    skip,
+  }) => {
+    const folder = smallDisk();
+    if (folder === undefined) return skip("only root may mount a small disk");
+    const ballast = join(folder, "ballast");
+    writeFileSync(ballast, Buffer.alloc(700 * 1024));
+    const journal = await Journal.open(join(folder, "journal"), seed, 0);
+    const frame = (name: string, length: number) => Buffer.from(name.repeat(length));
+    const sent = [frame("a", 30), frame("b", 400 * 1024), frame("c", 30), frame("d", 30)];
+    const results = await Promise.allSettled(sent.map((bytes) => journal.append([bytes])));
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected", "rejected"]);
+    rmSync(ballast);
+    await Promise.all([journal.append([frame("e", 30)]), journal.append([frame("f", 30)])]);
+    await journal.close("needed");
+    expect(await framesOf(join(folder, "journal"), 1)).toMatchObject({
+      found: ["a".repeat(30), "e".repeat(30), "f".repeat(30)],
+      tornBytes: 0,
+    });
+  });
+
   it("gives back what was appended, in order, and from any place it named", async () => {
     const folder = temporaryFolder();
     const journal = await Journal.open(folder, seed, 0);

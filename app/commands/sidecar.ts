@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Address, SidecarOptions } from "../../collector/sidecar/options.ts";
 import { parseRedaction, type Redaction } from "../../collector/sidecar/redact.ts";
 import { ServiceError } from "../../schema/errors.ts";
@@ -35,7 +35,13 @@ const ID_HEADERS = ["x-request-id", "ce-id", "x-amzn-sagemaker-inference-id"];
 export function sidecarCommand(): Command {
   return newCommand("sidecar", {
     does: "stand before a scoring service, pass every call on untouched, and send what was asked and answered to Leeway",
-    example: "leeway sidecar --upstream http://127.0.0.1:9000 --model churn --listen 127.0.0.1:8421",
+    example: `leeway sidecar --upstream http://127.0.0.1:9000 --model churn
+leeway sidecar --upstream http://127.0.0.1:9000 --model churn --sample 0.1 --redact email=hash,name --skip '*/explain'
+leeway sidecar --upstream https://models.internal/churn --model churn --listen 0.0.0.0:8421 \\
+  --collector https://leeway.example.org --spool-dir /var/lib/leeway-sidecar
+
+Callers then use the address of --listen. /metrics and /healthz are at --admin. While the collector
+is away, records wait in --spool-dir; scored calls never wait. More: docs/sidecar.md`,
   })
     .requiredOption("--upstream <url>", "address of the scoring service")
     .requiredOption("--model <name>", "model that the records belong to")
@@ -50,19 +56,19 @@ export function sidecarCommand(): Command {
       "share of the calls that is recorded, by their id; failed calls are recorded all",
       "1",
     )
-    .option(
-      "--redact <names>",
-      "features and outputs that are dropped, name=hash or name=truncate:4 (the key of the hash is in LEEWAY_REDACT_KEY, or a file named by LEEWAY_REDACT_KEY_FILE)",
-      listed,
-      [],
+    .addOption(
+      list(
+        "--redact <names>",
+        "features and outputs that are dropped, name=hash or name=truncate:4 (the key of the hash is in LEEWAY_REDACT_KEY, or a file named by LEEWAY_REDACT_KEY_FILE)",
+        "none",
+      ),
     )
-    .option("--only <paths>", "record calls to these paths only, * stands for anything", listed, [])
-    .option("--skip <paths>", "record no calls to these paths", listed, [])
-    .option(
-      "--id-header <names>",
-      "request headers that name the call; the first one present wins",
-      listed,
-      ID_HEADERS,
+    .addOption(list("--only <paths>", "record calls to these paths only, * stands for anything", "all"))
+    .addOption(list("--skip <paths>", "record no calls to these paths", "none"))
+    .addOption(
+      new Option("--id-header <names>", "request headers that name the call; the first one present wins")
+        .argParser(listed)
+        .default(ID_HEADERS, ID_HEADERS.join(",")),
     )
     .option(
       "--answer-id-header <name>",
@@ -124,6 +130,10 @@ function optionsOf(flags: Flags, env: Readonly<Record<string, string | undefined
     spoolBytes: bytesOf("--spool-size", flags.spoolSize),
     drainMs: numberOf("--drain", flags.drain, { above: -1, most: 3_600 }) * 1_000,
   };
+}
+
+function list(flags: string, does: string, none: string): Option {
+  return new Option(flags, does).argParser(listed).default([], none);
 }
 
 function listed(text: string, before: readonly string[] | string): readonly string[] {

@@ -11,7 +11,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Batch } from "./batch.ts";
 
 /** A batch on disk: its file holds the body of the request that will be made of it, and its name all else. */
@@ -126,6 +126,16 @@ export class Spool {
   }
 }
 
+/** A new name is on the disk only when its folder is. */
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 function writeWhole(file: string, body: Uint8Array): void {
   const partial = `${file}.partial`;
   try {
@@ -137,6 +147,7 @@ function writeWhole(file: string, body: Uint8Array): void {
       closeSync(descriptor);
     }
     renameSync(partial, file);
+    syncFolder(dirname(file));
   } catch (error) {
     rmSync(partial, { force: true });
     throw error;

@@ -1,7 +1,7 @@
 import { ServiceError } from "../schema/errors.ts";
+import { writeCsvAsParquet } from "./csv-to-parquet.ts";
 import type { Database } from "./database.ts";
-import { identifier, literal } from "./identifier.ts";
-import { refuseRaggedCsv } from "./ragged-csv.ts";
+import { literal } from "./identifier.ts";
 import { slicedColumn, slicedId, sliceSql } from "./table-slice.ts";
 
 /** A column of an uploaded table; `type` as DuckDB calls it. */
@@ -115,42 +115,16 @@ export async function openTableFile(
   try {
     const all = async <Row>(sql: string) =>
       reading(async () => (await connection.runAndReadAll(sql)).getRowObjectsJS() as Row[]);
-    const describe = async (source: string): Promise<TableColumn[]> =>
-      (await all<{ column_name: string; column_type: string }>(`describe select * from ${source}`)).map(
-        ({ column_name: name, column_type: type }) => ({ name, type }),
-      );
-    if (format === "csv") {
-      const file = literal(path);
-      const columns = await describe(csvSource(file, []));
-      const [only, ...others] = columns;
-      if (only && others.length === 0) await reading(() => refuseRaggedCsv(connection, path, only.name));
-      const worded = columns.filter(({ type }) => type === "BOOLEAN");
-      const words = worded.map(
-        ({ name }, i) => `bool_and(lower(${identifier(name)}) in ('true', 'false')) as w${i}`,
-      );
-      const [row] =
-        words.length === 0
-          ? []
-          : await all<Record<string, boolean | null>>(
-              `select ${words.join(", ")} from ${csvSource(file, worded)}`,
-            );
-      const texts = worded.filter((_, i) => row?.[`w${i}`] === false);
-      await all(`copy (from ${csvSource(file, texts)}) to ${literal(parquet)} (format parquet)`);
-    }
+    if (format === "csv") await reading(() => writeCsvAsParquet(connection, { path, parquet }));
     const source = `read_parquet(${literal(parquet)})`;
-    const columns = await describe(source);
+    const columns = (
+      await all<{ column_name: string; column_type: string }>(`describe select * from ${source}`)
+    ).map(({ column_name: name, column_type: type }) => ({ name, type }));
     const [count] = await all<{ n: number }>(`select count(*)::double as n from ${source}`);
     return new TableFile({ database, path: parquet, columns, rows: count?.n ?? 0 });
   } finally {
     connection.closeSync();
   }
-}
-
-/** @param texts - Columns that stay text: DuckDB takes `yes` and `t` for booleans, and JSON does not. */
-function csvSource(file: string, texts: readonly TableColumn[]): string {
-  const types = texts.map(({ name }) => `${literal(name)}: 'VARCHAR'`).join(", ");
-  // Said outright, or DuckDB may take a header that is too short, or rows that begin with #, for something to skip.
-  return `read_csv(${file}, header = true, skip = 0, comment = '', sample_size = -1${types === "" ? "" : `, types = {${types}}`})`;
 }
 
 /** What DuckDB says of a file, as a mishap of whoever sent it. */

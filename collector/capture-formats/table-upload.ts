@@ -34,6 +34,8 @@ export interface TableUploadOptions {
   /** Folder that the database may read, for files under way. */
   readonly folder: string;
   readonly mostBytes: number;
+  /** Rows of one transaction. */
+  readonly sliceRows?: number;
 }
 
 /** Takes tables in: written to a file as they come, read from there row by row. */
@@ -58,7 +60,7 @@ export class TableUpload {
       readonly idempotencyKey: string | undefined;
     },
   ): Promise<IngestAnswer> {
-    const { database, folder, mostBytes } = this.#options;
+    const { database, folder, mostBytes, sliceRows = SLICE_ROWS } = this.#options;
     const file = join(folder, `upload-${randomUUID()}.${body.format}`);
     try {
       const content = await spoolBody(body, { file, mostBytes });
@@ -72,7 +74,7 @@ export class TableUpload {
       const plan = recordPlan(table.columns, body.roles);
       const key = body.idempotencyKey ?? (await content.sha256()).slice(0, 32);
       await this.#storeSlices(
-        slicesOf(table.rows).map((slice) => ({ model, table, slice, plan, key })),
+        slicesOf(table.rows, sliceRows).map((slice) => ({ model, table, slice, plan, key })),
         sum,
       );
       if (plan.id && plan.label) {
@@ -154,10 +156,10 @@ export class TableUpload {
   }
 }
 
-function slicesOf(rows: number) {
-  return Array.from({ length: Math.ceil(rows / SLICE_ROWS) }, (_, i) => ({
-    from: i * SLICE_ROWS,
-    to: Math.min(rows, (i + 1) * SLICE_ROWS),
+function slicesOf(rows: number, sliceRows: number) {
+  return Array.from({ length: Math.ceil(rows / sliceRows) }, (_, i) => ({
+    from: i * sliceRows,
+    to: Math.min(rows, (i + 1) * sliceRows),
   }));
 }
 

@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { openCaptureIntake } from "../../../collector/capture-formats/capture-intake.ts";
@@ -6,6 +8,7 @@ import { addCaptureRoutes } from "../../../collector/capture-formats/routes.ts";
 import { TableUpload } from "../../../collector/capture-formats/table-upload.ts";
 import type { Metrics } from "../../../schema/metrics.ts";
 import { CaptureHalves } from "../../../store/capture-halves.ts";
+import type { Database } from "../../../store/database.ts";
 import { routesOf } from "../routes-of.ts";
 import { startCollector } from "../test-collector.ts";
 
@@ -22,6 +25,7 @@ export async function startCapture(
     readonly dataDir?: string;
     readonly mostBytes?: number;
     readonly mostUploadBytes?: number;
+    readonly sliceRows?: number;
   } = {},
 ) {
   const now = options.now ?? (() => new Date());
@@ -48,8 +52,9 @@ export async function startCapture(
   const upload = new TableUpload({
     collector,
     database,
-    folder: join(started.dataDir, "loading"),
+    folder: join(started.dataDir, "exports"),
     mostBytes: options.mostUploadBytes ?? 100_000_000,
+    ...(options.sliceRows === undefined ? {} : { sliceRows: options.sliceRows }),
   });
   const foreign = new ForeignBodies({ intake, upload, collector });
   const api = routesOf(collector, foreign);
@@ -65,4 +70,16 @@ export async function send(
 ): Promise<Told> {
   const response = await api.request(path, { method: "POST", headers: { ...headers }, body: body as string });
   return { status: response.status, answer: (await response.json()) as Told["answer"] };
+}
+
+/** A Parquet file of a query's rows. */
+export async function parquetOf(database: Database, dataDir: string, sql: string): Promise<Uint8Array> {
+  const file = join(dataDir, `made-${randomUUID()}.parquet`);
+  const connection = await database.connect();
+  try {
+    await connection.run(`copy (${sql}) to '${file}' (format parquet)`);
+  } finally {
+    connection.closeSync();
+  }
+  return readFileSync(file);
 }

@@ -1,25 +1,12 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import type { Database } from "../../../store/database.ts";
 import { post } from "../post.ts";
-import { send, startCapture } from "./capture-server.ts";
+import { parquetOf, send, startCapture } from "./capture-server.ts";
 
 const csv = { "content-type": "text/csv" };
 const parquet = { "content-type": "application/vnd.apache.parquet" };
-
-/** A Parquet file of a query's rows. */
-async function parquetOf(database: Database, dataDir: string, sql: string): Promise<Uint8Array> {
-  const file = join(dataDir, "made.parquet");
-  const connection = await database.connect();
-  try {
-    await connection.run(`copy (${sql}) to '${file}' (format parquet)`);
-  } finally {
-    connection.closeSync();
-  }
-  return readFileSync(file);
-}
 
 describe("tables", () => {
   it("an export is an upload: records and labels are the same again", async () => {
@@ -51,6 +38,7 @@ describe("tables", () => {
     const rows = (view: string) => database.all(`select ${columns} from views.${view} order by 1, 2`);
     expect(await rows("again")).toEqual(await rows("m"));
     expect(await rows("m")).toHaveLength(3);
+    expect(readdirSync(join(dataDir, "exports"))).toEqual([]);
     expect(readdirSync(join(dataDir, "loading"))).toEqual([]);
   });
 
@@ -204,6 +192,7 @@ describe("tables", () => {
     expect(refused.answer.detail).toMatch(detail);
     expect(refused.answer.detail).not.toContain(dataDir);
     expect(await database.all("select model from collected_models")).toEqual([]);
+    expect(readdirSync(join(dataDir, "exports"))).toEqual([]);
     expect(readdirSync(join(dataDir, "loading"))).toEqual([]);
   });
 

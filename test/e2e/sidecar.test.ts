@@ -70,7 +70,7 @@ function askOf(call: number): Ask {
       framing,
     };
   }
-  const long = call % 125 === 1;
+  const long = call % 250 === 1;
   const method = long ? "POST" : one("GET", "HEAD", "POST", "POST", "PUT", "PATCH", "DELETE", "OPTIONS");
   const size = long ? TEN_MB : one(0, 1, 17, 1_000, 16_383, 70_000, 300_000);
   const plan = {

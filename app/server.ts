@@ -215,6 +215,7 @@ async function checkWindows(parts: Parts, log: Log): Promise<SchedulerReport> {
   if (report.checked > 0) {
     log.info({ windows: report.checked }, "checked");
     await parts.alerts.showFiring();
+    await showLabels(parts);
   }
   return report;
 }

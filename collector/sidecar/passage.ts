@@ -47,7 +47,6 @@ export class Passage implements CallOnWire {
   #connection: Connection | undefined;
   #asked: "nothing" | "head" | "all" = "nothing";
   #answer: AnswerHead | undefined;
-  #continued: "no" | "yes" = "no";
   #flow: "running" | "held" = "running";
   #state: "asking" | "answering" | "ended" = "asking";
 
@@ -119,12 +118,9 @@ export class Passage implements CallOnWire {
   }
 
   informed({ status }: AnswerHead): void {
-    if (status === 100) {
-      this.#continued = "yes";
-      this.#response.writeContinue();
-    } else if (status === 102) {
-      this.#response.writeProcessing();
-    }
+    if (status === 100)
+      this.#response.writeContinue(); // Node ends the connection of a caller who waits for it in vain
+    else if (status === 102) this.#response.writeProcessing();
   }
 
   answered(answer: AnswerHead): void {
@@ -136,9 +132,6 @@ export class Passage implements CallOnWire {
     const id = this.#context.recording?.answered(status);
     if (id !== undefined && this.#context.answerIdHeader !== undefined)
       headers.push(this.#context.answerIdHeader, id);
-    // Without the go-ahead the caller may or may not send the body that it announced: this connection has no next request.
-    if (this.#request.headers.expect !== undefined && this.#continued === "no")
-      headers.push("Connection", "close");
     if (this.#context.state() === "closing") this.#response.shouldKeepAlive = false;
     try {
       this.#response.writeHead(status, message, headers);

@@ -67,6 +67,8 @@ function conditionOf({ column, from, feature }: LoadedColumn): string | undefine
   }
   if (column === "time") return `isfinite(min(${value})) and isfinite(max(${value}))`;
   if (column === "status") return `min(${value}) >= 0 and max(${value}) <= 999`;
+  if (column === "weight")
+    return `min(${value}) >= 1 and max(${value}) <= 1000000 and isfinite(sum(${value}::double))`;
   if (column === "latency_ms") return `min(${value}) >= 0 and isfinite(sum(${value}::double))`;
   return undefined;
 }

@@ -106,6 +106,8 @@ function storedValue(
       return `coalesce(${/ZONE$/.test(from.type) ? value : `make_timestamptz(${microsOf(from)})`}, ${now})`;
     case "status":
       return `${value}::integer`;
+    case "weight":
+      return `coalesce(${value}::double, 1)`;
     case "latency_ms":
       return `${value}::double`;
     default:

@@ -22,10 +22,10 @@ export interface TablePlan {
 }
 
 /** Columns of an export that say nothing of the call itself. */
-const NOT_SENT = new Set(["received_at", "weight", "overflow", "label"]);
+const NOT_SENT = new Set(["received_at", "overflow", "label"]);
 
 /**
- * How to read a table: `id` (or `record_id`), `row`, `time`, `version`, `deployment`, `status`, `latency_ms` and `label` are
+ * How to read a table: `id` (or `record_id`), `row`, `time`, `version`, `deployment`, `status`, `latency_ms`, `weight` and `label` are
  * what they say; `in_x` is input x and `out_y` output y, as in an export. In a table without such names every other column
  * is an input, but those that `outputs` names.
  *
@@ -103,6 +103,7 @@ function headOf(columns: readonly TableColumn[], roles: TableRoles): JsonColumn[
     { member: "deployment", asked: undefined, as: "text" },
     { member: "status", asked: undefined, as: "whole" },
     { member: "latency_ms", asked: undefined, as: "value" },
+    { member: "weight", asked: undefined, as: "value" },
   ] as const;
   return members.flatMap(({ member, asked, as }) => {
     const column = columnOf(columns, asked, unlessTold([member], roles));

@@ -96,7 +96,9 @@ function loadedHead({ head }: TablePlan): LoadedColumn[] | undefined {
   const fits = head.every(({ member, column: { type } }) => {
     if (member === "time") return /^(TIMESTAMP|DATE)/.test(type);
     if (member === "row" || member === "status") return WHOLE.test(type);
-    return member !== "latency_ms" || /^(FLOAT|DOUBLE)$/.test(type) || WHOLE.test(type);
+    return (
+      (member !== "latency_ms" && member !== "weight") || /^(FLOAT|DOUBLE)$/.test(type) || WHOLE.test(type)
+    );
   });
   return fits ? head.map(({ member, column }) => ({ column: member, from: column })) : undefined;
 }

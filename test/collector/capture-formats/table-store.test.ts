@@ -12,7 +12,7 @@ const sliced = { sliceRows: 1_000 };
 /** Rows with every kind of column that a table may be stored by as it lies. */
 const rows = (count: number, from = 0) => `select 'id-' || i as id, (i % 3)::integer as row,
     make_timestamptz(1760000000123456 + i * 1000000000) as time, ['v1', 'v2', null][1 + i % 3] as version,
-    if(i % 5 = 0, null, 200 + (i % 2) * 300)::smallint as status, i / 7.0 as latency_ms,
+    if(i % 5 = 0, null, 200 + (i % 2) * 300)::smallint as status, i / 7.0 as latency_ms, if(i % 4 = 0, null, 1 + i % 4) as weight,
     sin(i) as wave, (i * 1000)::bigint as big, (i / 3)::decimal(9, 3) as money, if(i % 11 = 0, null, cos(i)::float) as single,
     ['red', 'gr"een', null][1 + i % 3] as colour, i % 2 = 0 as even, make_date(2026, 1, 1 + (i % 28)::integer) as day,
     random() as score
@@ -33,7 +33,7 @@ describe("tables stored as they lie", () => {
             .filter(([name, value]) => name.startsWith(prefix) && value !== null)
             .map(([name, value]) => [name.slice(prefix.length), value]),
         );
-      const optional = ["version", "status", "latency_ms"].filter((name) => record[name] !== null);
+      const optional = ["version", "status", "latency_ms", "weight"].filter((name) => record[name] !== null);
       return {
         id: record.record_id,
         row: record.row,

@@ -161,10 +161,13 @@ describe("the capture client", () => {
       batchBytes: 5_000,
       batchMs: 10,
     });
-    for (let i = 0; i < 200; i++) {
-      for (let k = 0; k < 20; k++) client.capture({ inputs: { text: String(Math.random()).repeat(5) } });
-      if (i % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
-    }
+    const burst = () => {
+      for (let i = 0; i < 2_000; i++) client.capture({ inputs: { text: String(Math.random()).repeat(5) } });
+    };
+    burst(); // before anything of it could be packed or sent
+    expect(client.stats.waiting).toBeLessThan(500);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    burst();
     expect(client.stats.dropped).toBeGreaterThan(1_000);
     expect(await client.flush(50)).toBe("waiting");
     const { captured, dropped, waiting } = client.stats;

@@ -210,6 +210,9 @@ for i in range(2000):
     context = inputs.collect({"i": i, "text": "x" * 50})
     if i % 2: outputs.collect({"o": i}, context)
 stats = inputs.stats
+both = Collector(name="model_inputs_outputs", model="both", on_error=lambda error: None)
+for i in range(2000): both.collect({"i": i})
+assert 20 < both.stats["waiting"] < 700 and both.stats["waiting"] + both.stats["dropped"] == 2000
 say(stats, [type(error).__name__ for error in errors if isinstance(error, MemoryError)])
 assert not inputs.flush(0.1)
 `,

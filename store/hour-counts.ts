@@ -1,4 +1,3 @@
-import { listValue } from "@duckdb/node-api";
 import type { Database } from "./database.ts";
 import { identifier } from "./identifier.ts";
 import { type CollectedModel, modelNamed } from "./models.ts";
@@ -19,9 +18,9 @@ export interface HourCount extends LabelCounts {
   readonly hour: Date;
 }
 
-const HOUR_MS = 3_600_000;
-/** Hours counted in one transaction, during which nothing is loaded. */
-const HOURS_AT_ONCE = 24;
+/** Counted at once, at most: hours, and the records in them. */
+const HOURS_AT_ONCE = 200;
+const RECORDS_AT_ONCE = 1_000_000;
 
 /**
  * How many records each hour has, and how many of them have a label: counted once and again when records or labels
@@ -48,8 +47,8 @@ export class HourCounts {
   async refresh(model: string, { from, to }: TimeWindow): Promise<void> {
     const collected = await modelNamed(this.#database, model);
     if (!collected) return;
-    const stale = await this.#database.all<{ hour: Date }>(
-      `select t.hour_start as hour from touched_hours t
+    const stale = await this.#database.all<{ hour: Date; records: number }>(
+      `select t.hour_start as hour, t.records from touched_hours t
        left join hour_counts c on c.model = t.model and c.hour_start = t.hour_start
        anti join expired_hours e on e.model = t.model and e.hour_start = t.hour_start
        where t.model = $model and t.hour_start >= $from::timestamptz and t.hour_start < $to::timestamptz
@@ -57,46 +56,66 @@ export class HourCounts {
        order by t.hour_start`,
       { model, from: from.toISOString(), to: to.toISOString() },
     );
-    for (let at = 0; at < stale.length; at += HOURS_AT_ONCE) {
-      await this.#count(
-        collected,
-        stale.slice(at, at + HOURS_AT_ONCE).map(({ hour }) => hour),
-      );
-    }
+    for (const hours of portions(stale)) await this.#count(collected, hours);
   }
 
+  /** Counts beside whatever is being written, and notes which load had come last before it began. */
   async #count({ model, recordsTable, labelsTable }: CollectedModel, hours: readonly Date[]): Promise<void> {
     const first = hours[0];
     const last = hours.at(-1);
     if (!first || !last) return;
-    const asked =
-      "list_contains(list_transform($hours::varchar[], h -> h::timestamptz), date_trunc('hour', time))";
+    const list = hours.map((hour) => `timestamptz '${hour.toISOString()}'`).join(", ");
+    const connection = await this.#database.connect();
+    let counted: string;
+    try {
+      const result = await connection.runAndReadAll(
+        `with loads as materialized (
+           select hour_start, load_number from touched_hours where model = $model and hour_start in (${list})),
+         chosen as materialized (
+           select key_high, key_low, date_trunc('hour', time) as hour_start, weight from ${identifier(recordsTable)}
+           where time >= timestamptz '${first.toISOString()}'
+             and time < timestamptz '${last.toISOString()}' + interval 1 hour and date_trunc('hour', time) in (${list})),
+         known as (
+           select distinct key_high, key_low from ${identifier(labelsTable)} semi join chosen using (key_high, key_low)),
+         counts as (
+           select hour_start, count(*) as records, count(k.key_high) as labelled, sum(weight) as weight,
+             coalesce(sum(weight) filter (k.key_high is not null), 0) as labelled_weight
+           from chosen left join known k using (key_high, key_low) group by hour_start)
+         select to_json(coalesce(list({hour: hour_start::varchar, records: coalesce(records, 0), labelled: coalesce(labelled, 0),
+           weight: coalesce(weight, 0), labelled_weight: coalesce(labelled_weight, 0), load: load_number}), []))::varchar as counted
+         from loads left join counts using (hour_start)`,
+        { model },
+      );
+      counted = String(result.getRowObjectsJS()[0]?.counted);
+    } finally {
+      connection.closeSync();
+    }
     await this.#database.transaction(async (tx) => {
       const kept = await withoutExpired(tx, model, hours); // retention may have come in between
       if (kept.length === 0) return;
       await tx.run(
         `insert or replace into hour_counts
-         with chosen as materialized (
-           select key_high, key_low, date_trunc('hour', time) as hour, weight from ${identifier(recordsTable)}
-           where time >= $from::timestamptz and time < $to::timestamptz and ${asked}),
-         known as (select distinct key_high, key_low from ${identifier(labelsTable)} semi join chosen using (key_high, key_low)),
-         counted as (
-           select hour, count(*) as records, count(k.key_high) as labelled, sum(weight) as weight,
-             coalesce(sum(weight) filter (k.key_high is not null), 0) as labelled_weight
-           from chosen left join known k using (key_high, key_low) group by hour)
-         select $model, t.hour_start, coalesce(counted.records, 0), coalesce(labelled, 0), coalesce(weight, 0),
-           coalesce(labelled_weight, 0), t.load_number
-         from touched_hours t left join counted on counted.hour = t.hour_start
-         where t.model = $model and ${asked.replace("date_trunc('hour', time)", "t.hour_start")}`,
-        {
-          model,
-          from: first.toISOString(),
-          to: new Date(last.getTime() + HOUR_MS).toISOString(),
-          hours: listValue(kept.map((hour) => hour.toISOString())),
-        },
+         select $model, c.hour::timestamptz, c.records, c.labelled, c.weight, c.labelled_weight, c.load
+         from (select unnest(from_json($counted, '[{"hour":"VARCHAR","records":"BIGINT","labelled":"BIGINT",
+           "weight":"DOUBLE","labelled_weight":"DOUBLE","load":"BIGINT"}]')) as c)
+         where c.hour::timestamptz in (${kept.map((hour) => `timestamptz '${hour.toISOString()}'`).join(", ")})`,
+        { model, counted },
       );
     });
   }
+}
+
+/** Hours in portions that fit in memory; an hour by itself is counted however much it holds. */
+function portions(hours: readonly { readonly hour: Date; readonly records: number }[]): Date[][] {
+  const found: { readonly hours: Date[]; records: number }[] = [];
+  for (const { hour, records } of hours) {
+    const last = found.at(-1);
+    if (last && last.hours.length < HOURS_AT_ONCE && last.records + records <= RECORDS_AT_ONCE) {
+      last.hours.push(hour);
+      last.records += records;
+    } else found.push({ hours: [hour], records });
+  }
+  return found.map((portion) => portion.hours);
 }
 
 /** Adds up; of nothing it is all zero. */

@@ -24,8 +24,9 @@ export interface ImportSummary extends Omit<IngestAnswer, "errors"> {
     readonly path: string;
     readonly message: string;
   }[];
-  /** Of captured calls: halves that wait for the other, events of a kind that is not collected. */
+  /** Of captured calls: halves that wait for the other, that had come before, events of a kind that is not collected. */
   readonly waiting?: number;
+  readonly repeated?: number;
   readonly ignored?: number;
   /** What was left out of records, and why; the first 20. */
   readonly notes?: readonly { readonly line: number; readonly note: string }[];
@@ -60,7 +61,7 @@ export async function sendFile(
     rejected: 0,
     errors: [] as ImportSummary["errors"][number][],
   };
-  const captured = { waiting: 0, ignored: 0, notes: [] as { line: number; note: string }[] };
+  const captured = { waiting: 0, repeated: 0, ignored: 0, notes: [] as { line: number; note: string }[] };
   let sampledOut = 0;
   let kind: "own" | "captured" = "own";
   for await (const batch of readBatches(file)) {
@@ -76,6 +77,7 @@ export async function sendFile(
     if ("waiting" in answer) {
       kind = "captured";
       captured.waiting += answer.waiting;
+      captured.repeated += answer.repeated;
       captured.ignored += answer.ignored;
       for (const { index, note } of answer.notes) {
         if (captured.notes.length < 20) captured.notes.push({ line: batch.lineNumbers[index] ?? 0, note });

@@ -52,7 +52,7 @@ export function azureCapture(event: CloudEvent, model: string | undefined): Capt
       version: modelversion === undefined || modelversion === "default" ? undefined : modelversion,
       deployment,
     },
-    key: writeJson(["azureml", endpoint ?? "", deployment ?? "", family, id]),
+    key: writeJson(["azureml", name, endpoint ?? "", deployment ?? "", family, id]),
     half: {
       side,
       message: {

@@ -52,6 +52,7 @@ export function servingCapture(event: CloudEvent, model: string | undefined): Ca
     },
     key: writeJson([
       "serving",
+      model ?? part,
       namespace ?? "",
       inferenceservicename ?? "",
       component ?? "",

@@ -125,13 +125,15 @@ function withQuery(at: string, options: Options, names: readonly (keyof Options)
 }
 
 function describe(summary: ImportSummary, what: string): string {
-  const { received, stored, duplicates, rejected, errors, waiting = 0, ignored = 0, notes = [] } = summary;
+  const { received, stored, duplicates, rejected, errors, notes = [] } = summary;
+  const { waiting = 0, repeated = 0, ignored = 0 } = summary;
   const sampled = summary.sampled_out ? `, ${summary.sampled_out} not in the sample` : "";
   const more = rejected - errors.length;
   const halves = waiting > 0 ? `, ${waiting} halves of calls wait for the other half` : "";
+  const again = repeated > 0 ? `, ${repeated} halves there already` : "";
   const others = ignored > 0 ? `, ${ignored} events of another kind ignored` : "";
   return [
-    `${received} ${what}: ${stored} stored, ${duplicates} there already, ${rejected} rejected${sampled}${halves}${others}`,
+    `${received} ${what}: ${stored} stored, ${duplicates} there already, ${rejected} rejected${sampled}${halves}${again}${others}`,
     ...errors.map(({ line, row, path: at, message }) => {
       const place = line === undefined ? `row ${row}` : `line ${line}`;
       return `  ${place}: ${at === "" ? "" : `${at} `}${message}`;

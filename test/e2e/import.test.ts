@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { leeway, makeFolder, type Served, serve } from "./leeway.ts";
 
 const folder = makeFolder();
@@ -99,9 +99,15 @@ describe("leeway records import", { timeout: 60_000 }, () => {
       1,
       "3 records: 2 stored, 0 there already, 1 rejected\n  line 4: the line has no eventMetadata\n",
     ]);
-    const { stdout: found } = await run("query", "select in_age, in_town, out_p from sagemaker limit 1");
-    expect(found).toContain("31");
-    expect(found).toContain("Ulm");
+    // Records are in the tables within a second or two.
+    await vi.waitFor(
+      async () => {
+        const { stdout: found } = await run("query", "select in_age, in_town, out_p from sagemaker limit 1");
+        expect(found).toContain("31");
+        expect(found).toContain("Ulm");
+      },
+      { timeout: 20_000, interval: 500 },
+    );
   });
 
   it("names the row of a table that is wrong, and a file that is not there before it sends any", async () => {

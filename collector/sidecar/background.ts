@@ -76,7 +76,8 @@ function takeCall(call: Call): void {
   }
   const version = options.version ?? resourceName.safeParse(decoded.version).data;
   const { timeMs, latencyMs, status } = call;
-  const weight = status < 400 ? 1 / options.sample : 1; // errors are all there
+  // Errors are all there; a heavier weight than that is not taken.
+  const weight = status < 400 ? Math.min(1 / options.sample, 1_000_000) : 1;
   const write = recordWriter(
     { id, timeMs, latencyMs, status, weight },
     { version, deployment: options.deployment, redact },

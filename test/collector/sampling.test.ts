@@ -1,4 +1,6 @@
 import { expect, it } from "vitest";
+import { recordWriter } from "../../collector/sidecar/record-text.ts";
+import { redactor } from "../../collector/sidecar/redact.ts";
 import { isSampled } from "../../collector/sidecar/sampling.ts";
 import { post } from "./post.ts";
 import { startCollector } from "./test-collector.ts";
@@ -92,6 +94,23 @@ it("takes a weight from the sender, and does not count it twice where both sampl
   ]);
   expect(bad.answer).toMatchObject({ rejected: 3 });
   expect(bad.answer.errors.map(({ path }) => path)).toEqual(["weight", "weight", "weight"]);
+});
+
+it("takes what a sidecar writes of a call, with its weight", async () => {
+  const { api, collector, database } = await startCollector();
+  const row = { row: 0, inputs: { x: 1 }, outputs: {} };
+  const about = { version: "1", deployment: undefined, redact: redactor([], undefined) };
+  const call = { timeMs: 1_770_000_000_000, latencyMs: 2, status: 200 };
+  const lines = [
+    recordWriter({ ...call, id: "a", weight: 1 / 0.3 }, about)(row),
+    recordWriter({ ...call, id: "b", weight: 1 }, about)(row),
+  ];
+  expect((await post(api, "records", lines.join("\n"), ndjson)).answer).toMatchObject({ stored: 2 });
+  await collector.flush();
+  expect(await database.all("select weight from views.m order by record_id")).toEqual([
+    { weight: 1 / 0.3 },
+    { weight: 1 },
+  ]);
 });
 
 it("stores what has no weight with weight 1, also beside others in one load", async () => {

@@ -524,8 +524,12 @@ def _joined(inputs: List[_Half], outputs: List[_Half]) -> List[_Half]:
 
 def _rows_of(data: Any, column: str) -> List[Dict[str, Any]]:
     """Rows by column name. Values without one are `input` or `output`, with the place behind it where there are more."""
-    if callable(getattr(data, "to_dict", None)) and hasattr(data, "columns"):  # a DataFrame of pandas
-        data = data.to_dict(orient="records") if not hasattr(data, "to_dicts") else data.to_dicts()  # or of polars
+    if callable(getattr(data, "to_dicts", None)):  # a DataFrame of polars
+        data = data.to_dicts()
+    elif hasattr(data, "columns") and callable(getattr(data, "items", None)):  # of pandas
+        columns = [(str(name), values.tolist()) for name, values in data.items()]
+        names = [name for name, _ in columns]
+        return [dict(zip(names, map(_plain, row))) for row in zip(*(values for _, values in columns))]
     elif isinstance(data, dict):
         data = [data]
     elif callable(getattr(data, "tolist", None)):  # an array, or a Series, which has a name

@@ -181,7 +181,7 @@ say("pandas", inputs.stats, [str(error) for error in errors])
     const said = await python(
       `${PREAMBLE}
 class Hostile:
-    def to_dict(self, **_): raise RuntimeError("hostile")
+    def items(self): raise RuntimeError("hostile")
     columns = []
 class Odd:
     def __str__(self): return "odd"

@@ -20,6 +20,8 @@ interface RowsInUse {
 interface ModelState {
   /** Requests at work on it. */
   users: number;
+  /** `stored`: it has tables, also when retention has emptied them, and so columns that are to be known. */
+  origin: "new" | "stored";
   readonly records: RecordRows;
   readonly labels: LabelRows;
   readonly recordIndex: KeyIndex;
@@ -60,7 +62,7 @@ export class ModelRows {
         own,
         await recordIndexOf(database, model),
         await labelIndexesOf(database, model),
-      );
+      ).origin = "stored";
     }
     return rows;
   }
@@ -74,7 +76,7 @@ export class ModelRows {
       // Nothing is kept of a model that only bad records were sent for.
       const { recordIndex, labelIndexes } = state;
       const keys = recordIndex.size + labelIndexes.timed.size + labelIndexes.untimed.size;
-      if (state.users === 0 && keys === 0) this.#models.delete(model);
+      if (state.users === 0 && keys === 0 && state.origin === "new") this.#models.delete(model);
     };
     return { records: state.records, labels: state.labels, done };
   }
@@ -98,6 +100,7 @@ export class ModelRows {
   forgetDeleted(model: string, { records, labels }: DeletedPiece): void {
     const state = this.#models.get(model);
     if (!state) return;
+    state.origin = "stored";
     for (const { rows, high, low } of records) {
       for (let row = 0; row < rows; row++) removeKey(state.recordIndex, high, low, row);
     }
@@ -132,8 +135,9 @@ export class ModelRows {
   ): ModelState {
     const seed = this.#seed;
     const mostColumns = this.#limits.columnsPerModel;
-    const state = {
+    const state: ModelState = {
       users: 0,
+      origin: "new",
       records: new RecordRows({
         model,
         seed,

@@ -143,3 +143,17 @@ it("records that say they come from the future go after their time of receipt", 
   expect(await left(at(1))).toEqual(["fast clock", "future", "new"]);
   expect(await left(at(25))).toEqual(["new"]);
 });
+
+it("a model whose records are all gone keeps its columns", async () => {
+  const { api, collector, database } = await startCollector();
+  await post(api, "records", records.slice(0, 10));
+  for await (const _ of collector.deleteBefore("m", at(HOURS))) {
+    // to the end
+  }
+  expect((await post(api, "records", [{ id: "bad" }])).answer).toMatchObject({ rejected: 1 });
+  await post(api, "records", [{ id: "new", inputs: { x: "text" } }]);
+  await collector.flush();
+  expect(await database.all("select in_x, overflow from views.m")).toEqual([
+    { in_x: null, overflow: '{"in_x":"text"}' },
+  ]);
+});

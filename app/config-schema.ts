@@ -82,7 +82,7 @@ export const configSchema = z.strictObject({
   memory_limit: z
     .string()
     .regex(BYTE_AMOUNT, "expected an amount such as 400MB or 2GB")
-    .default("400MB")
+    .default("200MB")
     .meta({ description: "Most memory the database takes" }),
   max_body_bytes: byteCount.default(33_554_432).meta({ description: "Longest body of records or labels" }),
   max_baseline_bytes: byteCount
@@ -101,16 +101,11 @@ export const configSchema = z.strictObject({
     .default(100_663_296)
     .meta({ description: "Records that may wait to be taken in; beyond it the answer is 429" }),
   max_backlog_bytes: byteCount
-    .default(67_108_864)
+    .default(50_331_648)
     .meta({ description: "Durable records that may wait for the tables; beyond it the answer is 429" }),
-  query_seconds: z
-    .number()
-    .positive()
-    .max(3_600)
-    .default(300)
-    .meta({
-      description: "Longest that one SQL query may take; 30 s, or this when less, when it asks for nothing",
-    }),
+  query_seconds: z.number().positive().max(3_600).default(300).meta({
+    description: "Longest that one SQL query may take; 30 s, or this when less, when it asks for nothing",
+  }),
   query_rows: z
     .int()
     .min(1)

@@ -189,7 +189,8 @@ class QueryCheck {
   #visitFunction(node: QueryNode, scope: Scope): QuerySize {
     const name = String(node.function_name).toLowerCase();
     const place = [node.catalog, node.schema].filter((part) => part !== "" && part !== undefined).join(".");
-    const rule = functionRule(name);
+    const children: readonly unknown[] = Array.isArray(node.children) ? node.children : [];
+    const rule = functionRule(name, children.map(writtenText));
     if (rule.may === "no" || !FUNCTION_SCHEMAS.has(place)) {
       const called = place === "" || place === "main" ? name : `${place}.${name}`;
       const instead = rule.may === "no" ? rule.instead : undefined;
@@ -197,7 +198,6 @@ class QueryCheck {
         `the function "${clip(called)}" is not taken in a query: ${instead ?? "docs/sql.md lists those that are"}`,
       );
     }
-    const children: readonly unknown[] = Array.isArray(node.children) ? node.children : [];
     if (PATH_FUNCTIONS.has(name)) for (const path of children.slice(1)) checkPath(name, path);
     if (rule.insertedArgument !== undefined) checkInserted(name, children[rule.insertedArgument]);
     for (const place of rule.writtenArguments) checkWritten(name, place, children[place]);
@@ -271,7 +271,7 @@ function checkPath(name: string, node: unknown): void {
 }
 
 function checkInserted(name: string, node: unknown): void {
-  const text = isNode(node) && node.class === "CONSTANT" ? textOf(node) : undefined;
+  const text = writtenText(node);
   if (text !== undefined && text.length <= INSERTED_CHARACTERS) return;
   throw refused(
     `what "${name}" puts in has to be a text written out, of at most ${INSERTED_CHARACTERS} characters`,
@@ -288,6 +288,10 @@ function checkWritten(name: string, place: number, node: unknown): void {
   throw refused(
     `argument ${place + 1} of "${name}" has to be a list written out, such as ['a', 'b']: otherwise unnest the lists and join them`,
   );
+}
+
+function writtenText(node: unknown): string | undefined {
+  return isNode(node) && node.class === "CONSTANT" ? textOf(node) : undefined;
 }
 
 /** The text of a constant; undefined when it is another value. */

@@ -55,25 +55,26 @@ const ESCAPED = 6;
 const SPREAD = 16;
 export const INSERTED_CHARACTERS = SPREAD;
 
-/** Functions whose answer may be longer than what they are given, and how many times. */
-const GROWING: ReadonlyMap<string, number> = new Map([
-  ["array_to_json", ESCAPED],
-  ["json_array", ESCAPED],
-  ["json_group_array", ESCAPED],
-  ["json_group_object", ESCAPED],
-  ["json_object", ESCAPED],
-  ["json_quote", ESCAPED],
-  ["row_to_json", ESCAPED],
-  ["to_json", ESCAPED],
-  ["regexp_extract_all", SPREAD],
-  ["regexp_replace", SPREAD],
-  ["regexp_split_to_array", SPREAD],
-  ["replace", SPREAD],
-  ["split", SPREAD],
-  ["str_split", SPREAD],
-  ["strftime", SPREAD],
-  ["string_split", SPREAD],
-  ["string_to_array", SPREAD],
+/** Texts that are written out, by argument; undefined where another thing stands. */
+type Texts = readonly (string | undefined)[];
+type Growth = (texts: Texts) => number;
+
+const ESCAPING = words(`
+  array_to_json json_array json_group_array json_group_object json_object json_quote row_to_json to_json
+`);
+const SPLITTING = words(
+  "regexp_extract_all regexp_split_to_array split str_split string_split string_to_array",
+);
+
+/** How many times longer an answer may be than what the function is given. */
+const GROWING: ReadonlyMap<string, Growth> = new Map<string, Growth>([
+  ...[...ESCAPING].map((name) => [name, () => ESCAPED] as const),
+  ...[...SPLITTING].map((name) => [name, () => SPREAD] as const),
+  // One thing becomes another; a pattern may match nothing, between any two characters.
+  ["replace", ([, from, to]) => Math.max(1, (to?.length ?? SPREAD) / (from?.length || 1))],
+  ["regexp_replace", ([, , to]) => 1 + (to?.length ?? SPREAD)],
+  // `%c` is a whole date.
+  ["strftime", (texts) => (texts.some(Boolean) ? texts.join("").length / SPREAD : SPREAD)],
 ]);
 
 const JOINING_AND_GROWING = words("json_array json_object");
@@ -139,7 +140,7 @@ export type FunctionRule =
     };
 
 /** Whether and how a query may call the function `name` (in lower case). */
-export function functionRule(name: string): FunctionRule {
+export function functionRule(name: string, texts: Texts): FunctionRule {
   const growth = GROWING.get(name);
   if (growth === undefined && !PLAIN.has(name) && !JOINING.has(name)) {
     return { may: "no", instead: INSTEAD.find(([pattern]) => pattern.test(name))?.[1] };
@@ -147,7 +148,7 @@ export function functionRule(name: string): FunctionRule {
   return {
     may: "yes",
     arguments: JOINING.has(name) || JOINING_AND_GROWING.has(name) ? "joined" : "longest",
-    growth: growth ?? 1,
+    growth: growth?.(texts) ?? 1,
     insertedArgument: INSERTED_ARGUMENT.get(name),
     writtenArguments: WRITTEN_ARGUMENTS.get(name) ?? [],
   };

@@ -218,6 +218,14 @@ describe("an answer", () => {
     expect((await query(sql)).rows).toEqual([['"Oslo"', "Oslo", true, 2, ['"a"', '"b"']]]);
   });
 
+  it("may put texts together as people do", async () => {
+    const sql = `select replace(replace(replace(lower(trim(in_plan)), ' ', '_'), '-', '_'), '&', 'and') || '/' ||
+      regexp_replace(regexp_replace(record_id, '[^0-9]', '', 'g'), '^', 'no. ') || '/' || strftime(time, '%d') ||
+      strftime(time, '%m') || strftime(time, '%Y') || concat_ws('-', in_age::varchar, version, status::varchar) as text
+      from churn where record_id = 'r0'`;
+    expect((await query(sql)).rows).toEqual([[expect.stringMatching(/^gold\/no\. 0\/\d{8}20\.0-1-200$/)]]);
+  });
+
   it("has no form that accept does not name", async () => {
     const response = await ask("select 1", "application/vnd.apache.arrow.stream");
     expect([response.status, await response.text()]).toEqual([415, expect.stringContaining("text/csv")]);

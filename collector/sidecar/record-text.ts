@@ -1,4 +1,4 @@
-import type { DecodedRow, Features, FeatureValue } from "../../protocols/exchange.ts";
+import type { DecodedRow, Features } from "../../protocols/exchange.ts";
 import { writeJson } from "../../protocols/json.ts";
 import type { Call } from "./call.ts";
 import type { redactor } from "./redact.ts";
@@ -27,15 +27,11 @@ function member(name: string, value: string | undefined): string {
   return value === undefined ? "" : `,"${name}":${JSON.stringify(value)}`;
 }
 
+/** `JSON.stringify` takes no whole numbers beyond 2^53 and says so; to look for them first would cost every record. */
 function textOf(values: Features): string {
-  return holdsBigInt(values) ? writeJson(values) : JSON.stringify(values);
-}
-
-/** Whether a value is a whole number beyond 2^53, which `JSON.stringify` does not take. */
-function holdsBigInt(values: Features | readonly FeatureValue[]): boolean {
-  for (const value of Object.values(values)) {
-    if (typeof value === "bigint") return true;
-    if (typeof value === "object" && value !== null && holdsBigInt(value)) return true;
+  try {
+    return JSON.stringify(values);
+  } catch {
+    return writeJson(values);
   }
-  return false;
 }

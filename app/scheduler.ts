@@ -1,6 +1,8 @@
 import { durationMs } from "../schema/duration.ts";
+import { ServiceError } from "../schema/errors.ts";
 import type { StoredMonitor } from "../store/monitors.ts";
 import { nextRecordTime } from "../store/training-export.ts";
+import type { Baseline } from "./baseline.ts";
 import { checkWindow, type MonitorParts } from "./monitor.ts";
 import { hideMonitor, showNewest } from "./show-result.ts";
 import { type Window, windowAt } from "./window-grid.ts";
@@ -81,11 +83,23 @@ async function firstWindow(parts: MonitorParts, monitor: StoredMonitor): Promise
   if (monitor.next_window !== null) return windowAt(new Date(monitor.next_window), length, origin(monitor));
   if (monitor.spec.start !== undefined)
     return windowAt(new Date(monitor.spec.start), length, origin(monitor));
-  const range = await parts.records.timeRange(monitor.model);
+  const baseline = await baselineOf(parts, monitor);
+  const range = await parts.records.timeRange(monitor.model, baseline?.id);
   if (!range) return undefined;
   const first = windowAt(range.first, length, origin(monitor));
   const covered = (first.to.getTime() - range.first.getTime()) / length;
   return covered >= COVERED ? first : windowAt(first.to, length, origin(monitor));
+}
+
+/** Undefined while there is none: then the first window says so. */
+async function baselineOf(
+  parts: MonitorParts,
+  { model, spec }: StoredMonitor,
+): Promise<Baseline | undefined> {
+  return parts.baselines.get(model, spec.version).catch((error: unknown) => {
+    if (error instanceof ServiceError && error.code === "not-found") return undefined;
+    throw error;
+  });
 }
 
 /**

@@ -58,14 +58,23 @@ export class RecordStore {
     );
   }
 
-  /** First and last event time, also of records that retention has deleted since; undefined when there never was one. */
-  async timeRange(model: string): Promise<{ readonly first: Date; readonly last: Date } | undefined> {
+  /**
+   * First and last event time, also of records that retention has deleted since they were counted for this baseline;
+   * undefined when there is nothing.
+   */
+  async timeRange(
+    model: string,
+    baselineId = "",
+  ): Promise<{ readonly first: Date; readonly last: Date } | undefined> {
     const table = await this.#tableOf(model);
     if (!table) return undefined;
     const [row] = await this.#database.all<{ first: Date | null; last: Date | null }>(
       `select min(time) as first, max(time) as last
-       from (select time from ${table} union all select hour_start from expired_hours where model = $model)`,
-      { model },
+       from (select time from ${table} union all
+         select hour_start from expired_hours
+         semi join (select hour_start from profile_hours where baseline_id = $baselineId) using (hour_start)
+         where model = $model)`,
+      { model, baselineId },
     );
     return row?.first && row.last ? { first: row.first, last: row.last } : undefined;
   }

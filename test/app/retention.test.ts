@@ -87,6 +87,16 @@ it("deletes records and labels that are too old, and monitors go on over the pas
   });
   expect(found(await windows(service))).toEqual(found(before));
   expect(await service.get(completeness)).toEqual(complete);
+
+  // A monitor on a baseline that is made now begins where there are records.
+  await service.put("/v1/models/shop/versions/2/baseline", {
+    from: at(144).toISOString(),
+    to: at(192).toISOString(),
+  });
+  await service.put("/v1/models/shop/monitors/later", { window: "1d", grace: "1h", version: "2" });
+  await service.server().checkNow();
+  const { windows: later } = await service.get("/v1/models/shop/drift?monitor=later");
+  expect((later as WindowResult[]).at(-1)?.from).toBe(at(6 * 24).toISOString()); // of which two hours are gone
 }, 30_000);
 
 it("counts windows that nobody has checked before their records go", async () => {

@@ -97,7 +97,13 @@ async function runSidecar(flags: Flags): Promise<void> {
   const log = createLog({ level: "info", look });
   const sidecar = await startSidecar(options, (level, message, fields) => log[level]({ ...fields }, message));
   log.info(
-    { url: sidecar.url, admin_url: sidecar.adminUrl, upstream: options.upstream },
+    {
+      url: sidecar.url,
+      admin_url: sidecar.adminUrl,
+      upstream: options.upstream,
+      collector: options.collector,
+      model: options.model,
+    },
     "calls are passed on",
   );
   await stopSignal((signal) => log.info({ signal }, "stopping: finishing the calls under way"));

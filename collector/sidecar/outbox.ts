@@ -47,7 +47,12 @@ export class Outbox {
   constructor(options: OutboxOptions) {
     this.#options = options;
     const { spool, counters } = options;
-    if (spool) counters.add("recovered_records", spool.records);
+    if (spool && spool.records > 0) {
+      counters.add("recovered_records", spool.records);
+      options.log("info", "an earlier process left records, which are sent first", {
+        records: spool.records,
+      });
+    }
     this.#show();
     this.#pump();
   }

@@ -206,6 +206,7 @@ describe("a collector that does not take records", () => {
     await until(() => records.size === 10);
     await until(async () => (await metric(second, "spooled_records")) === 0);
     expect(await metric(second, "recovered_records_total")).toBe(10);
+    expect(second.log.join()).toContain("an earlier process left records, which are sent first");
     expect(await metric(second, 'sent_records_total{outcome="duplicate"}')).toBe(1);
     expect(await metric(second, 'sent_records_total{outcome="stored"}')).toBe(9);
   });

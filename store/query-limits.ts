@@ -44,7 +44,3 @@ export function queryLimitsOf(settings: {
     memoryShare: settings.query_memory_share,
   };
 }
-
-export function inMegabytes(bytes: number): string {
-  return `${Math.round(bytes / 1_000_000)} MB`;
-}

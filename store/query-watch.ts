@@ -1,7 +1,6 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
-import { ServiceError } from "../schema/errors.ts";
 import type { Database } from "./database.ts";
-import { inMegabytes } from "./query-limits.ts";
+import { tooMuchMemory } from "./query-problems.ts";
 
 const LOOK_EVERY_MS = 50;
 /** What ingest and monitors may come to take beside the query, outside the database's own count. */
@@ -138,11 +137,4 @@ async function memoryOf(
   );
   const [cached, working] = result.getRowsJS()[0] ?? [];
   return { cached: Number(cached), working: Number(working) };
-}
-
-function tooMuchMemory(memoryBytes: number): ServiceError {
-  return new ServiceError(
-    "too-large",
-    `the query took more than ${inMegabytes(memoryBytes)} of memory: narrow it (a condition on time, fewer columns, fewer groups), or let it run on a server with a higher memory_limit`,
-  );
 }

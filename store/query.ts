@@ -5,7 +5,8 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import { ServiceError } from "../schema/errors.ts";
 import type { Database } from "./database.ts";
 import { literal } from "./identifier.ts";
-import { inMegabytes, type QueryLimits, queryLimits } from "./query-limits.ts";
+import { type QueryLimits, queryLimits } from "./query-limits.ts";
+import { answerTooLong, timedOut, told, tooManyRows } from "./query-problems.ts";
 import {
   type CheckedStatement,
   prepareQuery,
@@ -90,7 +91,7 @@ export class QueryRunner {
     const over = new AbortController();
     const timeout = AbortSignal.timeout(seconds * 1000);
     const reasons: readonly (readonly [AbortSignal | undefined, () => ServiceError])[] = [
-      [timeout, () => this.#timedOut(seconds)],
+      [timeout, () => timedOut(seconds, this.#limits)],
       [request.signal, () => new ServiceError("unavailable", "whoever asked is gone: the query was ended")],
       [
         this.#closing.signal,
@@ -137,8 +138,11 @@ export class QueryRunner {
       memoryBytes: catalog.memoryBytes * this.#limits.memoryShare,
       look: async () => {
         const written = file === undefined ? undefined : await stat(file).catch(() => undefined);
-        if (written && written.size > this.#limits.answerBytes) throw this.#tooLong();
+        if (written && written.size > this.#limits.answerBytes) throw answerTooLong(this.#limits);
       },
+    }).catch((error: unknown) => {
+      connection.closeSync();
+      throw error;
     });
     this.#keep(watch.ended);
     try {
@@ -151,7 +155,7 @@ export class QueryRunner {
     } catch (error) {
       if (file !== undefined) await rm(file, { force: true });
       if (stop.signal.aborted) throw stop.signal.reason;
-      throw this.#told(error);
+      throw told(error);
     } finally {
       connection.interrupt(); // a stream that was not read to its end is still at work
       await watch.end();
@@ -174,7 +178,7 @@ export class QueryRunner {
       const part = Buffer.from(text);
       text = "";
       bytes += part.length;
-      if (bytes > answerBytes) throw this.#tooLong();
+      if (bytes > answerBytes) throw answerTooLong(this.#limits);
       parts.push(part);
     };
     reading: for (;;) {
@@ -191,7 +195,7 @@ export class QueryRunner {
         if (text.length > PIECE_CHARACTERS) flush();
       }
     }
-    if (cut === "cut" && format !== "json") throw this.#tooManyRows(most);
+    if (cut === "cut" && format !== "json") throw tooManyRows(most, this.#limits);
     text += writer.tail(rows, cut);
     flush();
     return { kind: "text", rows, truncated: cut === "cut", parts } as const;
@@ -217,9 +221,9 @@ export class QueryRunner {
       `copy (\n${select}\n) to ${literal(file)} (format parquet, use_tmp_file false)`,
     );
     signal.throwIfAborted();
-    if (rows > most) throw this.#tooManyRows(most);
+    if (rows > most) throw tooManyRows(most, this.#limits);
     const { size } = await stat(file);
-    if (size > this.#limits.answerBytes) throw this.#tooLong();
+    if (size > this.#limits.answerBytes) throw answerTooLong(this.#limits);
     return { kind: "file", rows, truncated: false, file, bytes: size };
   }
 
@@ -242,58 +246,6 @@ export class QueryRunner {
       results: results.map(({ name }) => name),
       modelTables: models.flatMap(({ records, labels }) => [records, labels]),
     };
-  }
-
-  #timedOut(seconds: number): ServiceError {
-    const { mostSeconds } = this.#limits;
-    return new ServiceError(
-      "timeout",
-      `the query took longer than ${seconds} s: ask for less (a condition on time helps most), or give it up to ${mostSeconds} s with time_limit_seconds (--timeout)`,
-    );
-  }
-
-  #tooManyRows(most: number): ServiceError {
-    return new ServiceError(
-      "too-large",
-      `the answer has more than ${most} rows: aggregate, add a limit, or name a higher row_limit (--limit, at most ${this.#limits.mostRows})`,
-    );
-  }
-
-  #tooLong(): ServiceError {
-    return new ServiceError(
-      "too-large",
-      `the answer is longer than ${inMegabytes(this.#limits.answerBytes)}: select fewer columns or rows, or ask for Parquet, which is shorter`,
-    );
-  }
-
-  /** What DuckDB says of a query, for whoever wrote it. */
-  #told(error: unknown): unknown {
-    if (error instanceof RangeError && /call stack/.test(error.message)) {
-      return new ServiceError(
-        "invalid-input",
-        "the query makes lists or objects nested too deep to be told: take a part of them",
-        { cause: error },
-      );
-    }
-    if (!(error instanceof Error) || error instanceof ServiceError || error instanceof RangeError)
-      return error;
-    const kind = /^([\w ]+) Error: /.exec(error.message)?.[1];
-    if (kind === "Out of Memory") {
-      return new ServiceError(
-        "too-large",
-        "the query needs more memory than the database may take (memory_limit): ask for less, or give the server more",
-        { cause: error },
-      );
-    }
-    if (kind === undefined || ["INTERNAL", "FATAL", "IO", "TransactionContext"].includes(kind)) return error;
-    const [what = ""] = error.message.split("\n\n");
-    return new ServiceError(
-      "invalid-input",
-      `the query fails: ${what.replaceAll(/\s+/g, " ").slice(0, 500)}`,
-      {
-        cause: error,
-      },
-    );
   }
 }
 

@@ -12,8 +12,18 @@ import { type SliceToStore, storeSlice } from "./table-store.ts";
 
 /** Rows that are looked at one by one are passed on in parts of about this length. */
 const PART_BYTES = 2 * 1024 * 1024;
-/** Rows of one transaction: some row groups of DuckDB. What comes in meanwhile waits for it. */
-const SLICE_ROWS = 4 * 122_880;
+/** Rows of a row group of DuckDB: whole ones are written straight into its file. */
+const ROW_GROUP = 122_880;
+const MOST_ROW_GROUPS = 8;
+/** Values of one transaction: they lie in memory on their way. What comes in meanwhile waits for it. */
+const SLICE_VALUES = 24_000_000;
+
+/** Rows of one transaction, for a table of so many columns. */
+function sliceRowsOf(columns: number): number {
+  const rows = Math.floor(SLICE_VALUES / columns);
+  const groups = Math.min(MOST_ROW_GROUPS, Math.floor(rows / ROW_GROUP));
+  return groups > 0 ? groups * ROW_GROUP : rows;
+}
 
 const FORMATS: Readonly<Record<string, "csv" | "parquet">> = {
   "text/csv": "csv",
@@ -34,7 +44,7 @@ export interface TableUploadOptions {
   /** Folder that the database may read, for files under way. */
   readonly folder: string;
   readonly mostBytes: number;
-  /** Rows of one transaction. */
+  /** Rows of one transaction, instead of as many as a table of that width bears. */
   readonly sliceRows?: number;
 }
 
@@ -60,7 +70,7 @@ export class TableUpload {
       readonly idempotencyKey: string | undefined;
     },
   ): Promise<IngestAnswer> {
-    const { database, folder, mostBytes, sliceRows = SLICE_ROWS } = this.#options;
+    const { database, folder, mostBytes, sliceRows } = this.#options;
     const file = join(folder, `upload-${randomUUID()}.${body.format}`);
     try {
       const content = await spoolBody(body, { file, mostBytes });
@@ -74,7 +84,13 @@ export class TableUpload {
       const plan = recordPlan(table.columns, body.roles);
       const key = body.idempotencyKey ?? (await content.sha256()).slice(0, 32);
       await this.#storeSlices(
-        slicesOf(table.rows, sliceRows).map((slice) => ({ model, table, slice, plan, key })),
+        slicesOf(table.rows, sliceRows ?? sliceRowsOf(table.columns.length)).map((slice) => ({
+          model,
+          table,
+          slice,
+          plan,
+          key,
+        })),
         sum,
       );
       if (plan.id && plan.label) {

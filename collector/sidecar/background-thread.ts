@@ -25,6 +25,11 @@ export class BackgroundThread {
   #restart: NodeJS.Timeout | undefined;
   #underWay = { heldBytes: 0, calls: 0 };
   #onDrained: (() => void) | undefined;
+  #onStarted: (() => void) | undefined;
+  /** Resolves when the thread takes calls, or has failed for the first time: those who score do not wait for that. */
+  readonly started = new Promise<void>((resolve) => {
+    this.#onStarted = resolve;
+  });
   #state: "running" | "closing" = "running";
 
   /** @param release - Told when calls are done with, and their memory is free again. */
@@ -87,6 +92,7 @@ export class BackgroundThread {
     const worker = startWorker(this.#start);
     worker.on("message", (message: FromBackground) => {
       if (message.say === "done") this.#done(message.slab);
+      else if (message.say === "ready") this.#onStarted?.();
       else if (message.say === "log") this.#log(message.level, message.message, message.fields);
       else this.#onDrained?.();
     });
@@ -104,6 +110,7 @@ export class BackgroundThread {
 
   #ended(): void {
     this.#worker = undefined;
+    this.#onStarted?.();
     if (this.#state === "closing") return;
     this.#counters.add("background_restarts");
     this.#counters.add("dropped_requests_background", this.#underWay.calls);

@@ -47,6 +47,7 @@ port.on("message", (message: ToBackground) => {
 const timer = setInterval(() => {
   if (batch.records > 0 && Date.now() - batch.timeMs >= BATCH_MS) sendBatch();
 }, BATCH_MS / 4);
+tell({ say: "ready" });
 
 function takeCalls(slab: Slab): void {
   for (const call of readSlab(slab)) {

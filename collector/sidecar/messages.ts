@@ -12,6 +12,7 @@ export type ToBackground =
   | { readonly say: "drain"; readonly graceMs: number };
 
 export type FromBackground =
+  | { readonly say: "ready" }
   | { readonly say: "done"; readonly slab: Slab }
   | { readonly say: "drained" }
   | {

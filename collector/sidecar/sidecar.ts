@@ -6,6 +6,9 @@ import type { SidecarOptions } from "./options.ts";
 import { listenOn, startProxy, urlOf } from "./proxy.ts";
 import { Recorder } from "./recorder.ts";
 
+/** Calls that were long in ending must not cost the records: these go to disk at least. */
+const LEAST_DRAIN_MS = 1_000;
+
 export interface Sidecar {
   /** Where calls go. */
   readonly url: string;
@@ -28,6 +31,7 @@ export async function startSidecar(options: SidecarOptions, log: SidecarLog): Pr
   });
   let admin: Awaited<ReturnType<typeof startAdmin>> | undefined;
   try {
+    await background.started;
     admin = await startAdmin(options, counters);
     const { url, close } = admin;
     const proxy = await startProxy(options, recorder, counters);
@@ -35,8 +39,9 @@ export async function startSidecar(options: SidecarOptions, log: SidecarLog): Pr
       url: proxy.url,
       adminUrl: url,
       close: async () => {
+        const deadline = performance.now() + options.drainMs;
         await proxy.close(options.drainMs);
-        await background.close(options.drainMs);
+        await background.close(Math.max(LEAST_DRAIN_MS, deadline - performance.now()));
         close();
       },
     };

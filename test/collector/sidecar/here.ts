@@ -32,7 +32,7 @@ export const OPTIONS: SidecarOptions = {
   memoryBytes: 2 ** 26,
   spoolDir: undefined,
   spoolBytes: 2 ** 30,
-  drainMs: 100,
+  drainMs: 0,
 };
 
 /** A sidecar in this process before a service; closed when the test ends. */

@@ -5,7 +5,11 @@ import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { resourceName } from "../schema/names.ts";
 import { type IngestAnswer, ingestAnswer, labelRecord, scoringRecord, timeText } from "../schema/record.ts";
-import { type ForeignBodies, type ForeignBody, foreignQuery } from "./capture-formats/foreign-bodies.ts";
+import {
+  type ForeignBodies,
+  foreignParameters,
+  type UnreadForeignBody,
+} from "./capture-formats/foreign-bodies.ts";
 import type { Collector } from "./collector.ts";
 import { batchFormat, readBody } from "./request-body.ts";
 
@@ -70,7 +74,7 @@ function addIngestRoute(
     readonly schema: { readonly $ref: string };
     readonly take: Collector["receiveRecords"];
     /** Takes a body that is neither JSON nor NDJSON. */
-    readonly foreign: (model: string, body: ForeignBody) => Promise<IngestAnswer> | undefined;
+    readonly foreign: (model: string, body: UnreadForeignBody) => Promise<IngestAnswer> | undefined;
     readonly collector: Collector;
   },
 ): void {
@@ -81,9 +85,9 @@ function addIngestRoute(
     summary,
     description:
       "202 means durable: what was stored survives a crash. Good records of a batch are kept and bad ones named, also when all are bad. A record that was sent before (same id and row) counts as a duplicate, so retries are safe.",
+    parameters: foreignParameters, // read only where a body needs them: this route is a hot one
     request: {
       params: modelPath,
-      query: foreignQuery,
       body: {
         required: true,
         content: {
@@ -107,7 +111,7 @@ function addIngestRoute(
   api.openapi(route, async (context) => {
     const { model } = context.req.valid("param");
     const { incoming } = (context.env ?? {}) as { readonly incoming?: IncomingMessage };
-    const taken = foreign(model, { request: context.req.raw, incoming, query: context.req.valid("query") });
+    const taken = foreign(model, { request: context.req.raw, incoming, query: () => context.req.query() });
     if (taken) return context.json(await taken, 202);
     const format = batchFormat(context.req.header("content-type"));
     const room = collector.reserve();

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { ServiceError } from "../../schema/errors.ts";
 import type { IngestAnswer } from "../../schema/record.ts";
 import type { Collector } from "../collector.ts";
+import { issuesOf } from "../record-issues.ts";
 import { type BodySource, readBody } from "../request-body.ts";
 import type { CaptureIntake, CaptureReading } from "./capture-intake.ts";
 import { type TableUpload, tableFormatOf } from "./table-upload.ts";
@@ -23,6 +25,20 @@ export const foreignQuery = z.object({
   ignore: names.optional().meta({ description: "CSV, Parquet: columns to leave out" }),
 });
 
+/** The same for the API document. */
+export const foreignParameters = Object.entries(foreignQuery.shape).map(([name, schema]) => ({
+  name,
+  in: "query" as const,
+  required: false,
+  schema: { type: "string" as const },
+  description: schema.meta()?.description ?? "",
+}));
+
+/** A body whose query nobody has looked at. */
+export interface UnreadForeignBody extends BodySource {
+  readonly query: () => Readonly<Record<string, string>>;
+}
+
 export interface ForeignBody extends BodySource {
   readonly query: z.output<typeof foreignQuery>;
 }
@@ -43,16 +59,25 @@ export class ForeignBodies {
     this.#collector = parts.collector;
   }
 
-  /** What became of the body; undefined when it is none of these. */
-  take(what: "records" | "labels", model: string, body: ForeignBody): Promise<IngestAnswer> | undefined {
-    const { headers } = body.request;
+  /**
+   * What became of the body; undefined when it is none of these.
+   * @throws ServiceError `invalid-input` when the query is not understood, and as the ways in do.
+   */
+  take(
+    what: "records" | "labels",
+    model: string,
+    unread: UnreadForeignBody,
+  ): Promise<IngestAnswer> | undefined {
+    const { headers } = unread.request;
     const type = headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
     const format = tableFormatOf(type);
+    if (!format && !type.startsWith("application/cloudevents") && !headers.has("ce-specversion"))
+      return undefined;
+    const body = { ...unread, query: readQuery(unread.query()) };
     if (format) {
       const idempotencyKey = headers.get("idempotency-key") ?? undefined;
       return this.#upload.take(what, model, { ...body, format, roles: body.query, idempotencyKey });
     }
-    if (!type.startsWith("application/cloudevents") && !headers.has("ce-specversion")) return undefined;
     return this.capture({ format: "events", model }, body);
   }
 
@@ -71,4 +96,17 @@ export class ForeignBodies {
       room.release();
     }
   }
+}
+
+function readQuery(query: Readonly<Record<string, string>>): ForeignBody["query"] {
+  const read = foreignQuery.safeParse(query);
+  if (read.success) return read.data;
+  const issues = issuesOf(read.error);
+  throw new ServiceError(
+    "invalid-input",
+    `the query is not valid: ${issues[0]?.path} ${issues[0]?.message}`,
+    {
+      issues,
+    },
+  );
 }

@@ -10,7 +10,7 @@ import { mutate, randomFrom } from "./mutate.ts";
 import { hexDigest } from "./payload.ts";
 
 /** Mutated payloads per golden file: LEEWAY_FUZZ_PAYLOADS=100000 for the long run. */
-const PAYLOADS = Number(process.env.LEEWAY_FUZZ_PAYLOADS ?? 1_000);
+const PAYLOADS = Number(process.env.LEEWAY_FUZZ_PAYLOADS ?? 500);
 
 const DIRECTORY = join(import.meta.dirname, "capture-golden");
 const limits: DecodeLimits = { ...defaultDecodeLimits, rows: 50, cells: 500, textLength: 64 };

@@ -11,7 +11,7 @@ import { goldenCases } from "./golden.ts";
 import { mutate, randomFrom } from "./mutate.ts";
 
 /** Mutated payloads per golden file: LEEWAY_FUZZ_PAYLOADS=100000 for the long run. */
-const PAYLOADS = Number(process.env.LEEWAY_FUZZ_PAYLOADS ?? 5_000);
+const PAYLOADS = Number(process.env.LEEWAY_FUZZ_PAYLOADS ?? 2_000);
 
 const limits: DecodeLimits = {
   ...defaultDecodeLimits,

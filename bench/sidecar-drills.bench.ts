@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -36,14 +37,22 @@ async function kept<T extends Running>(started: Promise<T>): Promise<T> {
   return program;
 }
 
-/** A port that is free now, for a collector that comes back where it was. */
+/**
+ * A port that is free, for a collector that comes back where it was. Not one of those that the system hands out: it would
+ * give it to somebody else in between.
+ */
 async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new TypeError("listening on no port");
-  return address.port;
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const outcome = await Promise.race([
+      once(server, "listening").then(() => "free" as const),
+      once(server, "error").then(() => "taken" as const),
+    ]).catch(() => "taken" as const);
+    if (outcome === "taken") continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 /** A collector on a data folder of its own that can be started again where it was. */

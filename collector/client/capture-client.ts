@@ -7,10 +7,13 @@ import { writeJson } from "../../protocols/json.ts";
 import { Counters } from "../sidecar/counters.ts";
 import { Outbox } from "../sidecar/outbox.ts";
 import { batchPoster } from "../sidecar/post-batch.ts";
+import { isSampled } from "../sidecar/sampling.ts";
 import { Spool } from "../sidecar/spool.ts";
 import { type CapturedRecord, type CaptureOptions, type CaptureStats, captureDefaults } from "./options.ts";
 
 const compress = promisify(gzip);
+/** A heavier weight than its inverse is not taken. */
+const LEAST_SAMPLE = 1e-6;
 /** How often `flush` looks whether all is sent. */
 const LOOK_EVERY_MS = 20;
 const DROPPED = [
@@ -39,15 +42,25 @@ export class CaptureClient {
   #packing = { bytes: 0, records: 0 };
   #captured = 0;
   #dropped = 0;
+  #sampledOut = 0;
   #batch = 0;
-  #state: "open" | "closed" = "open";
+  #state: "open" | "closed" | "ended" = "open";
 
-  /** @throws TypeError when `collector` is no address. */
+  /** @throws TypeError when `collector` is no address; RangeError when `sample` is no share. */
   constructor(options: CaptureOptions) {
     this.#options = { ...captureDefaults, ...options };
+    const { sample } = this.#options;
+    if (!(sample >= LEAST_SAMPLE && sample <= 1)) {
+      throw new RangeError(`sample ${sample} is not between ${LEAST_SAMPLE} and 1`);
+    }
     const { collector, apiKey, model, memoryBytes, log } = this.#options;
+    const post = batchPoster({ collector, apiKey, model });
     this.#outbox = new Outbox({
-      post: batchPoster({ collector, apiKey, model }),
+      post: async (batch) => {
+        const outcome = await post(batch);
+        // What was under way at the end is on disk or counted: nothing more is to be done with it.
+        return this.#state === "ended" ? new Promise(() => undefined) : outcome;
+      },
       spool: this.#openSpool(),
       memoryBytes,
       counters: this.#counters,
@@ -66,9 +79,16 @@ export class CaptureClient {
     this.#captured += 1;
     try {
       const now = this.#options.now();
-      const { version, deployment } = this.#options;
+      const { version, deployment, sample } = this.#options;
       const id = String(record.id ?? uuidv7());
-      const text = textOf({ version, deployment, ...record, id, time: timeText(record.time ?? now) });
+      const kept = (record.status ?? 0) >= 400 ? 1 : sample;
+      if (!isSampled(id, kept)) {
+        this.#sampledOut += 1;
+        return id;
+      }
+      const weight = kept === 1 ? record.weight : (record.weight ?? 1) / kept;
+      const time = timeText(record.time ?? now);
+      const text = textOf({ version, deployment, ...record, id, time, weight });
       if (this.#state === "open" && this.#heldBytes + text.length <= this.#options.memoryBytes) {
         this.#gather(text, now.getTime());
         return id;
@@ -97,15 +117,17 @@ export class CaptureClient {
     this.#send();
     while (this.#packing.records > 0) await pause(LOOK_EVERY_MS);
     await this.#outbox.drain(graceMs);
+    this.#state = "ended";
     return this.stats;
   }
 
-  /** captured + recovered = stored + duplicates + rejected + dropped + waiting */
+  /** captured + recovered = sampledOut + stored + duplicates + rejected + dropped + waiting */
   get stats(): CaptureStats {
     const of = (...names: Parameters<Counters["get"]>[0][]) =>
       names.reduce((sum, name) => sum + this.#counters.get(name), 0);
     return {
       captured: this.#captured,
+      sampledOut: this.#sampledOut,
       recovered: of("recovered_records"),
       stored: of("sent_records_stored"),
       duplicates: of("sent_records_duplicate"),

@@ -10,6 +10,8 @@ export interface CapturedRecord {
   readonly outputs?: Readonly<Record<string, unknown>>;
   readonly status?: number;
   readonly latency_ms?: number;
+  /** How many scored instances it stands for, where the caller keeps a sample. */
+  readonly weight?: number;
 }
 
 type CaptureLog = (
@@ -26,6 +28,8 @@ export interface CaptureOptions {
   /** Of every record that names none. */
   readonly version?: string | undefined;
   readonly deployment?: string | undefined;
+  /** Share of records to keep, in (0, 1]: chosen by id, weighted accordingly. Errors (status 400 and up) are all kept. */
+  readonly sample?: number;
   /** JSON that is sent in one request, about. */
   readonly batchBytes?: number;
   /** How long a record waits for others. */
@@ -40,9 +44,10 @@ export interface CaptureOptions {
   readonly now?: () => Date;
 }
 
-type Defaulted = "batchBytes" | "batchMs" | "memoryBytes" | "spoolBytes" | "log" | "now";
+type Defaulted = "sample" | "batchBytes" | "batchMs" | "memoryBytes" | "spoolBytes" | "log" | "now";
 
 export const captureDefaults: Required<Pick<CaptureOptions, Defaulted>> = {
+  sample: 1,
   batchBytes: 128 * 1024,
   batchMs: 1_000,
   memoryBytes: 16 * 1024 * 1024,
@@ -54,6 +59,8 @@ export const captureDefaults: Required<Pick<CaptureOptions, Defaulted>> = {
 /** Records so far. */
 export interface CaptureStats {
   readonly captured: number;
+  /** Not in the sample. */
+  readonly sampledOut: number;
   /** Found in the spool of an earlier process. */
   readonly recovered: number;
   readonly stored: number;

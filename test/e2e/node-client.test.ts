@@ -111,6 +111,23 @@ describe("the capture client", () => {
     ]);
   });
 
+  it("keeps a sample by id with its weight, and every error", async () => {
+    const client = new CaptureClient({ collector: server.url, model: "sampled", sample: 0.25 });
+    for (let i = 0; i < 2_000; i++) {
+      client.capture({ id: `r${i}`, inputs: { i }, status: i % 10 === 0 ? 500 : 200 });
+    }
+    const { sampledOut, stored: kept } = await client.close();
+    expect(sampledOut + kept).toBe(2_000);
+    expect(sampledOut).toBeGreaterThan(1_200);
+    await stored("select count(*), sum(weight) from sampled where status = 500", [[200, 200]]);
+    await stored("select count(*), min(weight), max(weight) from sampled where status = 200", [
+      [kept - 200, 4, 4],
+    ]);
+    expect(() => new CaptureClient({ collector: NOBODY, model: "m", sample: 0 })).toThrow(
+      /sample 0 is not between/,
+    );
+  });
+
   it("sends what waits by its age alone", async () => {
     const { url, requests } = await receiver([]);
     const client = new CaptureClient({ collector: url, model: "m", batchMs: 20 });

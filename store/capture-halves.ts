@@ -62,6 +62,7 @@ export class CaptureHalves {
       .map((half) => this.#sealed(half))
       .map(({ body, ...half }) => ({
         ...half,
+        bytes: half.key.length + (half.document?.length ?? 0) + (body?.length ?? 0),
         body: body && Buffer.from(body.buffer, body.byteOffset, body.length).toString("base64"),
       }));
     if (rows.length === 0) return;
@@ -74,9 +75,9 @@ export class CaptureHalves {
       }
       await tx.run(
         `insert into capture_halves
-         select row.key, row.side, row.model, $receivedAt::timestamptz, row.document, from_base64(row.body)
+         select row.key, row.side, row.model, $receivedAt::timestamptz, row.bytes, row.document, from_base64(row.body)
          from (select unnest(from_json($rows,
-           '[{"key":"VARCHAR","side":"VARCHAR","model":"VARCHAR","document":"VARCHAR","body":"VARCHAR"}]')) as row)`,
+           '[{"key":"VARCHAR","side":"VARCHAR","model":"VARCHAR","bytes":"BIGINT","document":"VARCHAR","body":"VARCHAR"}]')) as row)`,
         { rows: JSON.stringify(rows), receivedAt: receivedAt.toISOString() },
       );
     });
@@ -120,7 +121,7 @@ export class CaptureHalves {
   /** What waits now. */
   async waiting(): Promise<{ readonly halves: number; readonly bytes: number }> {
     const [row] = await this.#database.all<{ halves: number; bytes: number }>(
-      `select count(*) as halves, coalesce(sum(octet_length(body) + strlen(key) + strlen(document)), 0)::double as bytes
+      `select count(*) as halves, coalesce(sum(bytes), 0)::double as bytes
        from capture_halves where side <> 'both'`,
     );
     return row ?? { halves: 0, bytes: 0 };

@@ -168,7 +168,7 @@ export const migrations: readonly Migration[] = [
       // One row: half of a call that waits for the other (request, response), or word that both have come (both).
       `create table capture_halves (
          key varchar not null, side varchar not null, model varchar not null, received_at timestamptz not null,
-         document json, body blob)`,
+         bytes bigint not null, document json, body blob)`,
     ],
   },
 ];

@@ -38,11 +38,14 @@ export function sidecarCommand(): Command {
     example: `leeway sidecar --upstream http://127.0.0.1:9000 --model churn
 leeway sidecar --upstream http://127.0.0.1:9000 --model churn --sample 0.1 --redact email=hash,name --skip '*/explain'
 leeway sidecar --upstream https://models.internal/churn --model churn --listen 0.0.0.0:8421 \\
-  --collector https://leeway.example.org --spool-dir /var/lib/leeway-sidecar
-
+  --collector https://leeway.example.org --spool-dir /var/lib/leeway-sidecar`,
+  })
+    .addHelpText(
+      "after",
+      `
 Callers then use the address of --listen. /metrics and /healthz are at --admin. While the collector
 is away, records wait in --spool-dir; scored calls never wait. More: docs/sidecar.md`,
-  })
+    )
     .requiredOption("--upstream <url>", "address of the scoring service")
     .requiredOption("--model <name>", "model that the records belong to")
     .option("--model-version <version>", "version of the model; what the service says itself when absent")

@@ -69,6 +69,7 @@ describe("help", () => {
     const help = helpOf(command);
     const examples = help
       .slice(help.indexOf("\nExample:"))
+      .replaceAll("\\\n", " ")
       .split("\n")
       .filter((line) => line.startsWith("  "));
     expect(examples.length, help).toBeGreaterThan(0);

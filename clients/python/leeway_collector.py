@@ -184,7 +184,7 @@ class Collector:
 
     @property
     def stats(self) -> Dict[str, int]:
-        """Records of the model so far: captured = stored + duplicates + rejected + dropped + waiting."""
+        """Records of the model so far: captured = stored + duplicates + rejected + sampled_out + dropped + waiting."""
         return self._sender.stats()
 
     def flush(self, timeout: float = 10.0) -> bool:
@@ -274,7 +274,7 @@ class _Sender:
         self._sending = 0
         self._hurry = False
         self._counts = dict.fromkeys(
-            ["captured", "stored", "duplicates", "rejected", "dropped", "failures"], 0
+            ["captured", "stored", "duplicates", "rejected", "sampled_out", "dropped", "failures"], 0
         )
         self._connection: Optional[http.client.HTTPConnection] = None
         self._thread: Optional[threading.Thread] = None
@@ -469,8 +469,8 @@ class _Sender:
 
     def _settled(self, answer: Dict[str, Any]) -> None:
         with self._changed:
-            for name in ("stored", "duplicates", "rejected"):
-                self._counts[name] += int(answer[name])
+            for name in ("stored", "duplicates", "rejected", "sampled_out"):
+                self._counts[name] += int(answer.get(name, 0))
         if answer["rejected"]:
             self._tell(ValueError(f"Leeway rejected {answer['rejected']} records: {answer['errors'][:1]}"))
 

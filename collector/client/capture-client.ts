@@ -127,7 +127,7 @@ export class CaptureClient {
       names.reduce((sum, name) => sum + this.#counters.get(name), 0);
     return {
       captured: this.#captured,
-      sampledOut: this.#sampledOut,
+      sampledOut: this.#sampledOut + of("sent_records_sampled_out"),
       recovered: of("recovered_records"),
       stored: of("sent_records_stored"),
       duplicates: of("sent_records_duplicate"),

@@ -59,7 +59,7 @@ export const captureDefaults: Required<Pick<CaptureOptions, Defaulted>> = {
 /** Records so far. */
 export interface CaptureStats {
   readonly captured: number;
-  /** Not in the sample. */
+  /** Not in the sample: the client's, or the one that Leeway keeps of the model. */
   readonly sampledOut: number;
   /** Found in the spool of an earlier process. */
   readonly recovered: number;

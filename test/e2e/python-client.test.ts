@@ -123,6 +123,7 @@ say(context.get_id(), other.get_id(), context.is_success(), inputs.stats, [str(e
       stored: 6,
       duplicates: 0,
       rejected: 0,
+      sampled_out: 0,
       dropped: 0,
       failures: 0,
       waiting: 0,
@@ -240,7 +241,7 @@ assert not inputs.flush(0.1)
       if (requests.length === 2) return request.socket.destroy();
       return response
         .writeHead(202)
-        .end(JSON.stringify({ stored: 2, duplicates: 0, rejected: 0, errors: [] }));
+        .end(JSON.stringify({ stored: 1, duplicates: 0, rejected: 0, sampled_out: 1, errors: [] }));
     });
     await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
     onTestFinished(() => {
@@ -264,7 +265,16 @@ say(both.stats, [str(error) for error in errors])
     expect(requests).toEqual(Array.from({ length: 3 }, () => ["Bearer secret-key", "one", "two"]));
     expect(said).toEqual([
       [
-        { captured: 2, stored: 2, duplicates: 0, rejected: 0, dropped: 0, failures: 2, waiting: 0 },
+        {
+          captured: 2,
+          stored: 1,
+          duplicates: 0,
+          rejected: 0,
+          sampled_out: 1,
+          dropped: 0,
+          failures: 2,
+          waiting: 0,
+        },
         [expect.stringMatching(/does not take records, which wait: 503 busy/)],
       ],
     ]);

@@ -125,7 +125,7 @@ describe("false alarms on samples of one distribution, 20 features, budget 1 %",
       }
       expect(called).toBeLessThanOrEqual(upperLimit(pairs, 0.01));
     },
-    240_000,
+    900_000,
   );
 });
 

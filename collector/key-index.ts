@@ -36,7 +36,10 @@ export class KeyIndex {
   /** Makes room for so many further keys. */
   expect(keys: number): void {
     const each = (this.size + keys) / PARTITIONS / FULLEST;
-    for (const part of this.#parts) if (part.capacity < each) part.grow(Math.ceil(each * 1.02));
+    for (const part of this.#parts) {
+      // By a quarter at least, so that expecting again and again does not copy everything each time.
+      if (part.capacity < each) part.grow(Math.ceil(Math.max(each * 1.02, part.capacity * GROWTH)) + 1);
+    }
   }
 
   has(a: number, b: number, c: number): boolean {

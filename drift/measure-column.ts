@@ -47,7 +47,7 @@ export interface MeasuredColumn {
   readonly primary: StatisticName | null;
   /** `null` when there is nothing to test: one side has no usable row, or only one category exists. */
   readonly drift: Evidence | null;
-  /** Whether more is missing; `null` when nothing is missing on either side. */
+  /** Whether more is missing; `null` when nothing is missing on either side, and for labels, which come late. */
   readonly missing: Evidence | null;
 }
 
@@ -153,6 +153,7 @@ function samplingNull(
 
 function missingEvidence(pair: ColumnPair): Evidence | null {
   const { baseline, current } = pair;
+  if (baseline.role === "label") return null; // truth that has not arrived yet is not missing
   if (current.rows === 0 || baseline.rows === 0 || (baseline.missing === 0 && current.missing === 0))
     return null;
   const grown = current.missing / current.rows > baseline.missing / baseline.rows;

@@ -36,14 +36,9 @@ export const scoringRecord = z
     outputs: z.record(featureName, value).default({}),
     status: z.int().min(0).max(999).optional(),
     latency_ms: z.number().min(0).optional(),
-    weight: z
-      .number()
-      .min(1)
-      .max(1_000_000)
-      .optional()
-      .meta({
-        description: "How many records it stands for, where the sender keeps only a sample; 1 when absent",
-      }),
+    weight: z.number().min(1).max(1_000_000).optional().meta({
+      description: "How many records it stands for, where the sender keeps only a sample; 1 when absent",
+    }),
   })
   .meta({ id: "ScoringRecord" });
 

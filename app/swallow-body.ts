@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 
 /** As much, and for as long, as a client may go on sending what is refused. */
 const MOST_BYTES = 64 * 1024 * 1024;
-const LONGEST_MS = 5_000;
+const LONGEST_MS = 30_000;
 
 /**
  * Reads what is left of a refused body and drops it. Most clients listen only when they have sent everything: an

@@ -32,7 +32,10 @@ const answer = z
 const text = { schema: { type: "string" } } as const;
 
 /** `POST /v1/query`: read-only SQL over what was collected. */
-export function addQueryRoutes(api: OpenAPIHono, queries: QueryRunner): void {
+export function addQueryRoutes(
+  api: OpenAPIHono,
+  { queries, flush }: { readonly queries: QueryRunner; readonly flush: () => Promise<void> },
+): void {
   const { mostRows, mostSeconds, defaultRows, defaultSeconds } = queries.limits;
   const request = z
     .strictObject({
@@ -81,6 +84,7 @@ export function addQueryRoutes(api: OpenAPIHono, queries: QueryRunner): void {
   api.openapi(route, async (context) => {
     const { sql, row_limit: rowLimit, time_limit_seconds: seconds } = context.req.valid("json");
     const format = formatFor(context.req.header("accept"));
+    await flush().catch(() => undefined); // what was acknowledged is found; while that fails, what is in the tables is
     const found = await queries.run({ sql, format, rowLimit, seconds, signal: context.req.raw.signal });
     return responseOf(found, format) as never; // the form depends on accept, which the types do not know
   });

@@ -41,7 +41,7 @@ export function addRoutes(
   addAlertRoutes(api, parts.alerts);
   addRetrainRoutes(api, parts.retrain);
   addEventRoutes(api, parts.events);
-  addQueryRoutes(api, parts.queries);
+  addQueryRoutes(api, { queries: parts.queries, flush: () => parts.collector.flush() });
 
   addServiceRoutes(api, { metrics: parts.metrics, health, publicUrl });
 }

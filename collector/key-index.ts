@@ -19,8 +19,9 @@ export class KeyIndex {
     this.#valueWords = options.valueWords ?? 0;
     const each = (options.expected ?? 0) / PARTITIONS / FULLEST;
     this.#parts = Array.from({ length: PARTITIONS }, (_, part) => {
-      const staggered = SMALLEST * GROWTH ** (part / PARTITIONS) * 1.05;
-      return new Part(Math.ceil(Math.max(each * 1.02, staggered)), 3 + this.#valueWords);
+      const stagger = GROWTH ** (part / PARTITIONS); // or all of them would grow at once
+      const capacity = Math.max(each * 1.02, SMALLEST * 1.05) * stagger;
+      return new Part(Math.ceil(capacity), 3 + this.#valueWords);
     });
   }
 

@@ -123,10 +123,23 @@ function decodeInference(
   return { protocol: "open-inference-v2", inputs: inputRows(tensors, names, recording), id };
 }
 
-interface Answered {
+/** What an answer told. */
+export interface Answered {
   readonly outputs: readonly Features[];
   readonly version: string | undefined;
   readonly notes: readonly string[];
+}
+
+/**
+ * What the answer to a request of one instance of no named protocol tells, as `decodeExchange` reads it.
+ *
+ * @param response - Of status 200 to 299.
+ */
+export function decodePlainAnswer(
+  response: NonNullable<Exchange["response"]>,
+  options: DecodeOptions,
+): Answered {
+  return decodeAnswer(response, { protocol: "plain", batch: 1 }, options, startRecording(options));
 }
 
 function decodeAnswer(

@@ -5,10 +5,11 @@ import { BatchBuilder } from "./batch.ts";
 import type { Call } from "./call.ts";
 import { Counters } from "./counters.ts";
 import { decodeCall } from "./decode-call.ts";
+import { type FlatCall, FlatCalls } from "./flat-call.ts";
 import type { BackgroundStart, FromBackground, ToBackground } from "./messages.ts";
 import { Outbox, type OutboxOptions } from "./outbox.ts";
 import { batchPoster } from "./post-batch.ts";
-import { recordWriter } from "./record-text.ts";
+import { flatRecord, recordWriter } from "./record-text.ts";
 import { redactor } from "./redact.ts";
 import { isSampled } from "./sampling.ts";
 import { readSlab, type Slab } from "./slab.ts";
@@ -20,6 +21,8 @@ import { Spool } from "./spool.ts";
  */
 const BATCH_MS = 1_000;
 const LONGEST_ID = 512;
+/** A heavier weight is not taken. */
+const HEAVIEST = 1_000_000;
 const QUIET_MS = 60_000;
 
 if (!parentPort) throw new Error("this is a worker thread of the sidecar and no program");
@@ -36,9 +39,12 @@ const outbox = new Outbox({
   log,
   random: Math.random,
 });
+const SAMPLE_WEIGHT = Math.min(1 / options.sample, HEAVIEST);
 let quietUntilMs = 0;
 const batch = new BatchBuilder();
 const redact = redactor(options.redactions, options.redactKey);
+/** Values that are redacted have to be decoded. */
+const flatCalls = options.redactions.length === 0 ? new FlatCalls() : undefined;
 
 port.on("message", (message: ToBackground) => {
   if (message.say === "calls") takeCalls(message.slab);
@@ -63,6 +69,11 @@ function takeCalls(slab: Slab): void {
 }
 
 function takeCall(call: Call): void {
+  const flat = flatCalls?.find(call);
+  if (flat) {
+    takeFlatCall(call, flat);
+    return;
+  }
   const decoded = decodeCall(call, options.bodyBytes * 4);
   if (decoded.outcome === "undecodable") {
     counters.add(`undecoded_requests_${decoded.why}`);
@@ -75,19 +86,33 @@ function takeCall(call: Call): void {
     counters.add("sampled_out_decoded_requests");
     return;
   }
-  const version = options.version ?? resourceName.safeParse(decoded.version).data;
   const { timeMs, latencyMs, status } = call;
-  // Errors are all there; a heavier weight than that is not taken.
-  const weight = status < 400 ? Math.min(1 / options.sample, 1_000_000) : 1;
+  // Errors are all there.
+  const weight = status < 400 ? SAMPLE_WEIGHT : 1;
   const write = recordWriter(
     { id, timeMs, latencyMs, status, weight },
-    { version, deployment: options.deployment, redact },
+    { version: versionOf(decoded), deployment: options.deployment, redact },
   );
-  for (const row of decoded.rows) {
-    counters.add("captured_records");
-    const full = batch.add(write(row), timeMs);
-    if (full) outbox.add(full);
-  }
+  for (const row of decoded.rows) gather(write(row), timeMs);
+}
+
+function takeFlatCall({ id, timeMs, latencyMs, status }: Call, flat: FlatCall): void {
+  const record = flatRecord(
+    { id, timeMs, latencyMs, status, weight: SAMPLE_WEIGHT },
+    { version: versionOf(flat), deployment: options.deployment },
+    flat,
+  );
+  gather(record, timeMs);
+}
+
+function gather(record: Parameters<BatchBuilder["add"]>[0], timeMs: number): void {
+  counters.add("captured_records");
+  const full = batch.add(record, timeMs);
+  if (full) outbox.add(full);
+}
+
+function versionOf({ version }: { readonly version: string | undefined }): string | undefined {
+  return options.version ?? (version === undefined ? undefined : resourceName.safeParse(version).data);
 }
 
 /** Says now and then why calls are not recorded: a format that is not known shows in every call. */

@@ -13,7 +13,7 @@ export type DecodedCall =
       readonly reason: string;
     };
 
-const OPTIONS: DecodeOptions = {
+export const decodeOptions: DecodeOptions = {
   digest: (bytes) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`,
 };
 
@@ -47,7 +47,7 @@ function decode({ path, status, request, response }: Call, mostBytes: number): D
     const answer = status >= 400 ? { headers: {}, body: new Uint8Array() } : messageOf(response, mostBytes);
     const decoded = decodeExchange(
       { method: "POST", path, request: messageOf(request, mostBytes), response: { ...answer, status } },
-      OPTIONS,
+      decodeOptions,
     );
     if (decoded.outcome === "decoded") return decoded;
     return { outcome: "undecodable", why: "format", reason: decoded.reason };

@@ -44,6 +44,7 @@ export function requireKey(config: Config, keys: KeyRing): MiddlewareHandler {
         `key "${key.name}" has the role ${key.role}: this call needs ${LEAST_ROLE[permission]}`,
       );
     }
+    c.set("caller", key.name);
     return next();
   };
 }

@@ -91,6 +91,9 @@ export const configSchema = z.strictObject({
   max_upload_bytes: byteCount
     .default(4_294_967_296)
     .meta({ description: "Longest CSV or Parquet file of records or labels" }),
+  max_model_bytes: byteCount
+    .default(8_589_934_592)
+    .meta({ description: "Largest version of a model, all its files together" }),
   capture_wait: durationText
     .default("1h")
     .meta({ description: "How long half of a captured call waits for the other half" }),

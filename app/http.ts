@@ -10,7 +10,7 @@ import { swallowBody } from "./swallow-body.ts";
 
 /** Longest body of calls that carry settings. Routes that take in data bound their own. */
 const SETTINGS_BYTES = 1024 * 1024;
-const TAKES_DATA = /\/(?:records|labels|baseline)$|^\/v1\/(?:capture\/|events-in$)/;
+const TAKES_DATA = /\/(?:records|labels|baseline)$|^\/v1\/(?:capture\/|events-in$|models$)/;
 
 /** An API without routes: what goes wrong in any of them becomes a problem document here. */
 export function createApi({

@@ -8,6 +8,7 @@ import { halfSeal } from "../collector/capture-formats/half-seal.ts";
 import { TableUpload } from "../collector/capture-formats/table-upload.ts";
 import { type Collector, openCollector } from "../collector/collector.ts";
 import { Outbox } from "../events/outbox.ts";
+import { Registry } from "../registry/registry.ts";
 import { Retrain } from "../retrain-trigger/retrain.ts";
 import { durationMs } from "../schema/duration.ts";
 import { CaptureHalves } from "../store/capture-halves.ts";
@@ -41,6 +42,7 @@ export interface Parts extends MonitorParts {
   readonly outbox: Outbox;
   readonly alerts: Alerts;
   readonly retrain: Retrain;
+  readonly registry: Registry;
   readonly events: EventStore;
   readonly metrics: ServiceMetrics;
   readonly queries: QueryRunner;
@@ -119,6 +121,13 @@ export async function openParts({
     const email =
       config.smtp_url === undefined ? undefined : { smtpUrl: config.smtp_url, from: config.smtp_from };
     const records = new RecordStore(database);
+    const registry = await Registry.open({
+      database,
+      folder: join(dataDir, "models"),
+      scratchDir,
+      limits: { modelBytes: config.max_model_bytes },
+      now,
+    });
     return {
       database,
       collector,
@@ -130,6 +139,7 @@ export async function openParts({
       scratchDir,
       queries,
       records,
+      registry,
       exports: new Exports({ database, records, folder: join(dataDir, "exports"), version, now }),
       hourCounts: new HourCounts(database),
       baselines: new Baselines(database, collect),

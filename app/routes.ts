@@ -3,6 +3,7 @@ import { addAlertRoutes } from "../alerts/routes.ts";
 import { addCaptureRoutes } from "../collector/capture-formats/routes.ts";
 import { addCollectorRoutes } from "../collector/routes.ts";
 import { addEventRoutes } from "../events/routes.ts";
+import { addRegistryRoutes } from "../registry/routes.ts";
 import { addRetrainRoutes } from "../retrain-trigger/routes.ts";
 import { addBaselineRoutes } from "./baseline-routes.ts";
 import type { Config } from "./config-schema.ts";
@@ -38,6 +39,7 @@ export function addRoutes(
   addExportRoutes(api, { ...parts, flush: () => parts.collector.flush() });
   addLabelRoutes(api, { ...parts, flush: () => parts.collector.flush() });
   addMonitorRoutes(api, parts);
+  addRegistryRoutes(api, parts.registry);
   addAlertRoutes(api, parts.alerts);
   addRetrainRoutes(api, parts.retrain);
   addEventRoutes(api, parts.events);

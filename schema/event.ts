@@ -2,6 +2,9 @@ import { z } from "zod";
 
 /** Life-cycle events: `dev.leeway.<subject>.<past tense>`. The list grows with the parts that emit them. */
 export const eventTypes = [
+  "dev.leeway.model.registered",
+  "dev.leeway.model.deleted",
+  "dev.leeway.alias.changed",
   "dev.leeway.baseline.created",
   "dev.leeway.drift.detected",
   "dev.leeway.drift.cleared",

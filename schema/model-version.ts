@@ -35,7 +35,7 @@ export const tagPatch = z.record(tagKey, z.string().max(5_000).nullable());
 export const lineage = z
   .strictObject({
     run_id: z.string().max(500).optional().meta({ description: "The run that trained it" }),
-    run_url: z.url().max(2_000).optional(),
+    run_url: z.string().max(2_000).optional(),
     git: z
       .strictObject({
         repository: z.string().max(2_000).optional(),
@@ -67,14 +67,9 @@ export const modelSample = z
   .strictObject({
     inputs: z.array(sampleTensor).min(1).max(10_000),
     outputs: z.array(sampleTensor).max(10_000).optional(),
-    tolerance: z
-      .number()
-      .min(0)
-      .optional()
-      .meta({
-        description:
-          "How far a number of the outputs may be off, absolutely and relatively; 1e-4 when absent",
-      }),
+    tolerance: z.number().min(0).optional().meta({
+      description: "How far a number of the outputs may be off, absolutely and relatively; 1e-4 when absent",
+    }),
   })
   .meta({ id: "ModelSample" });
 export type ModelSample = z.infer<typeof modelSample>;
@@ -140,13 +135,9 @@ export const modelVersion = z
     signature: modelSignature.nullable(),
     notes: z.array(z.string()).meta({ description: "What was found in the files that one should know" }),
     sample: modelSample.nullable(),
-    source: z
-      .string()
-      .nullable()
-      .meta({
-        description:
-          "Where the files are, when an MLflow client has registered a version without sending any",
-      }),
+    source: z.string().nullable().meta({
+      description: "Where the files are, when an MLflow client has registered a version without sending any",
+    }),
   })
   .meta({ id: "ModelVersion" });
 export type ModelVersion = z.infer<typeof modelVersion>;
@@ -197,12 +188,9 @@ export type AliasChange = z.infer<typeof aliasChange>;
 export const modelSummary = z
   .strictObject({
     name: z.string(),
-    known_by: z
-      .array(z.enum(["registry", "records", "baseline"]))
-      .meta({
-        description:
-          "registry: versions can be listed; records, baseline: those were sent in under this name",
-      }),
+    known_by: z.array(z.enum(["registry", "records", "baseline"])).meta({
+      description: "registry: versions can be listed; records, baseline: those were sent in under this name",
+    }),
     description: z.string(),
     created_at: z.string().nullable().meta({ description: "When it was first registered" }),
     updated_at: z.string().nullable(),

@@ -171,4 +171,27 @@ export const migrations: readonly Migration[] = [
          bytes bigint not null, document json, body blob)`,
     ],
   },
+  {
+    number: 10,
+    name: "registry of models",
+    statements: [
+      // last_version: the highest number ever given, so that none is given twice, whatever is deleted.
+      `create table registered_models (
+         name varchar not null, description varchar not null, tags json not null, created_at timestamptz not null,
+         updated_at timestamptz not null, last_version integer not null, deleted_at timestamptz)`,
+      `create table model_versions (
+         model varchar not null, version integer not null, description varchar not null, tags json not null,
+         created_at timestamptz not null, updated_at timestamptz not null, registered_by varchar, why varchar,
+         properties json not null, lineage json not null, bytes bigint not null, sha256 varchar, main_file varchar,
+         signature json, notes json not null, sample json, served_sha256 varchar, source varchar, idempotency_key varchar)`,
+      // One row: a file of a version; its content is in the blob store under its hash.
+      `create table model_files (
+         model varchar not null, version integer not null, path varchar not null, bytes bigint not null,
+         sha256 varchar not null)`,
+      // Append-only. One row: an alias came to point to another version, or (version null) to none.
+      `create table model_alias_changes (
+         number bigint not null, model varchar not null, alias varchar not null, version integer, previous integer,
+         changed_at timestamptz not null, changed_by varchar, why varchar)`,
+    ],
+  },
 ];

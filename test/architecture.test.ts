@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   drift: ["schema"],
   store: ["schema"],
   collector: DOMAIN,
-  registry: DOMAIN,
+  registry: [...DOMAIN, "events"],
   deployer: DOMAIN,
   profiler: DOMAIN,
   alerts: [...DOMAIN, "events"],
@@ -83,7 +83,10 @@ function breaches(sources: readonly Source[]): string[] {
       }
     }
     const program =
-      folder === "app" || path.startsWith("collector/sidecar/") || path.startsWith("deployer/replica/");
+      folder === "app" ||
+      path.startsWith("collector/sidecar/") ||
+      path.startsWith("deployer/replica/") ||
+      path.startsWith("profiler/generator/");
     const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
     if (!program && IMPURE.test(code)) found.push(`${path} says ${IMPURE.exec(code)?.[0]}`);
     if (PURE_PACKAGES[folder] && IMPURE_IN_PURE.test(code))

@@ -52,6 +52,7 @@ export class FlatJson {
       key = this.#key(at, key);
       if (!key || key.stamp === stamp) return NOT; // given twice, the last one counts
       key.stamp = stamp;
+      if (key.script === "beyond") this.script = "beyond";
       at = this.#blank(at + key.bytes.length);
       if (bytes[at] !== COLON) return NOT;
       at = this.#value(this.#blank(at + 1));
@@ -83,16 +84,22 @@ export class FlatJson {
     const bytes = this.#bytes;
     if (bytes[at] !== QUOTE) return undefined;
     let name = "";
+    let script: Key["script"] = "ascii";
     for (let i = at + 1; bytes[i] !== QUOTE; i++) {
       const byte = bytes[i];
-      // A name in another script may be too long though it is short enough in bytes, or be special after all: no matter.
-      if (byte === undefined || byte < 0x20 || byte > 0x7e || byte === BACKSLASH) return undefined;
-      if (i - at > LONGEST_NAME) return undefined;
-      name += String.fromCharCode(byte);
+      if (byte === undefined || byte < 0x20 || byte === BACKSLASH || i - at > LONGEST_NAME) return undefined;
+      if (byte > 0x7f) script = "beyond";
+      name += String.fromCharCode(byte); // of what is beyond ASCII the bytes: all that is asked is whether it is the same
     }
     const known = this.#keys.get(name);
     if (known || name === "" || this.#special.has(name) || this.#keys.size >= MOST_KEYS) return known;
-    const key: Key = { bytes: bytes.slice(at, at + name.length + 2), stamp: 0, next: undefined };
+    // Copied: `slice` of a Buffer would be a view of memory that is used again.
+    const key: Key = {
+      bytes: new Uint8Array(bytes.subarray(at, at + name.length + 2)),
+      script,
+      stamp: 0,
+      next: undefined,
+    };
     this.#keys.set(name, key);
     return key;
   }
@@ -159,6 +166,7 @@ export class FlatJson {
 interface Key {
   /** With its quotes. */
   readonly bytes: Uint8Array;
+  readonly script: FlatJson["script"];
   /** Number of the text that had it last. */
   stamp: number;
   /** The key that followed it last. */

@@ -18,7 +18,7 @@ export class AnsweredError extends ServiceError {
 export class UnreachableError extends ServiceError {}
 
 export interface Call {
-  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Path and query, each part encoded. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -70,7 +70,7 @@ export class ApiClient {
   }
 
   /** Sends a value as JSON. */
-  send<T>(method: "POST" | "PUT", path: string, value: unknown): Promise<T> {
+  send<T>(method: "POST" | "PUT" | "PATCH", path: string, value: unknown): Promise<T> {
     return this.json({
       method,
       path,

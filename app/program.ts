@@ -6,6 +6,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { driftCommand } from "./commands/drift.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { keyCommand } from "./commands/key.ts";
+import { modelCommand } from "./commands/model.ts";
 import { queryCommand } from "./commands/query.ts";
 import { labelsCommand, recordsCommand } from "./commands/records.ts";
 import { retrainCommand } from "./commands/retrain.ts";
@@ -38,6 +39,7 @@ Examples:
     recordsCommand(),
     labelsCommand(),
     queryCommand(),
+    modelCommand(),
     sidecarCommand(),
     retrainCommand(),
     eventsCommand(),

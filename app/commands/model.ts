@@ -1,0 +1,13 @@
+import type { Command } from "commander";
+import { newGroup } from "./command.ts";
+import { aliasCommand } from "./model-alias.ts";
+import { registerCommand } from "./model-register.ts";
+import { showCommands } from "./model-show.ts";
+
+export function modelCommand(): Command {
+  return newGroup("model", "registered models: versions, files, aliases", [
+    registerCommand(),
+    ...showCommands(),
+    aliasCommand(),
+  ]);
+}

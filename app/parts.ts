@@ -7,6 +7,7 @@ import { ForeignBodies } from "../collector/capture-formats/foreign-bodies.ts";
 import { halfSeal } from "../collector/capture-formats/half-seal.ts";
 import { TableUpload } from "../collector/capture-formats/table-upload.ts";
 import { type Collector, openCollector } from "../collector/collector.ts";
+import { modelInspector } from "../deployer/inspect-model.ts";
 import { Outbox } from "../events/outbox.ts";
 import { Registry } from "../registry/registry.ts";
 import { Retrain } from "../retrain-trigger/retrain.ts";
@@ -127,6 +128,7 @@ export async function openParts({
       scratchDir,
       limits: { modelBytes: config.max_model_bytes },
       now,
+      inspectModel: modelInspector(scratchDir),
     });
     return {
       database,

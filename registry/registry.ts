@@ -42,7 +42,6 @@ export interface RegistryOptions {
   readonly now: () => Date;
   /** Looks into files whose names end in `.onnx`; without it they are taken as they are. */
   readonly inspectModel?: InspectModel | undefined;
-  readonly isInUse?: IsInUse | undefined;
 }
 
 /** What is changed of a model or a version: a tag that is null is taken away. */
@@ -66,6 +65,8 @@ export class Registry {
   readonly blobs: BlobStore;
   readonly #parts: RegistryOptions;
   readonly #store: ModelRegistryStore;
+  readonly #users: IsInUse[] = [];
+  #lastInspection: Promise<unknown> = Promise.resolve();
 
   private constructor(parts: RegistryOptions) {
     this.#parts = parts;
@@ -79,6 +80,11 @@ export class Registry {
     const registry = new Registry(parts);
     await registry.blobs.clean();
     return registry;
+  }
+
+  /** From now on no version is deleted that this one says is in use. */
+  askBeforeDeleting(isInUse: IsInUse): void {
+    this.#users.push(isInUse);
   }
 
   /** Takes in the files of an upload. Give them to `register`, or let go of them with `blobs.release`. */
@@ -289,8 +295,14 @@ export class Registry {
 
   async #inspect(files: readonly ModelFile[], signal: AbortSignal | undefined) {
     const { inspectModel, scratchDir } = this.#parts;
-    if (inspectModel) return inspectFiles(files, { blobs: this.blobs, scratchDir, inspectModel, signal });
-    return { main_file: mainFileOf(files) ?? null, signature: null, served: undefined, notes: [] };
+    if (!inspectModel)
+      return { main_file: mainFileOf(files) ?? null, signature: null, served: undefined, notes: [] };
+    // One at a time: each takes a processor and may take a lot of memory.
+    const turn = this.#lastInspection.then(() =>
+      inspectFiles(files, { blobs: this.blobs, scratchDir, inspectModel, signal }),
+    );
+    this.#lastInspection = turn.catch(() => undefined);
+    return turn;
   }
 
   async #add(
@@ -366,8 +378,9 @@ export class Registry {
         `version ${version} of model "${model}" cannot be deleted: alias "${aliases[0].alias}" points to it. Let it point elsewhere first`,
       );
     }
-    const user = await this.#parts.isInUse?.(model, version);
-    if (user !== undefined) {
+    for (const isInUse of this.#users) {
+      const user = await isInUse(model, version);
+      if (user === undefined) continue;
       throw new ServiceError(
         "conflict",
         `version ${version} of model "${model}" cannot be deleted: ${user} uses it`,

@@ -9,14 +9,28 @@ import type { AddressInfo } from "node:net";
  */
 const [part, target, lateMs = "0"] = process.argv.slice(2);
 
-const ANSWER = Buffer.from(JSON.stringify({ score: 0.7312, label: "late", version: "3" }));
+/** An answer as the caller's protocol has it. */
+const [ANSWER, V1_ANSWER, V2_ANSWER] = [
+  { score: 0.7312, label: "late", version: "3" },
+  { predictions: [0.7312] },
+  {
+    model_name: "bench",
+    outputs: [{ name: "score", shape: [1, 1], datatype: "FP64", data: [0.7312] }],
+  },
+].map((answer) => Buffer.from(JSON.stringify(answer))) as [Buffer, Buffer, Buffer];
+
+function answerTo(url = ""): Buffer {
+  if (url.startsWith("/v1/")) return V1_ANSWER;
+  return url.startsWith("/v2/") ? V2_ANSWER : ANSWER;
+}
 
 const HANDLERS: Readonly<Record<string, http.RequestListener>> = {
   service: (request, response) => {
     request.resume();
     request.on("end", () => {
-      response.writeHead(200, { "content-type": "application/json", "content-length": ANSWER.length });
-      response.end(ANSWER);
+      const answer = answerTo(request.url);
+      response.writeHead(200, { "content-type": "application/json", "content-length": answer.length });
+      response.end(answer);
     });
   },
   sink: (request, response) => {

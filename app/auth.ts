@@ -1,8 +1,7 @@
 import { isIP } from "node:net";
-import type { MiddlewareHandler } from "hono";
 import { runTokenOf } from "../retrain-trigger/status-token.ts";
 import { ServiceError } from "../schema/errors.ts";
-import { LEAST_ROLE, MAY, permissionFor } from "./access.ts";
+import { LEAST_ROLE, MAY, type Permission, permissionFor } from "./access.ts";
 import type { Config } from "./config-schema.ts";
 import type { KeyRing, StoredKey } from "./keys.ts";
 
@@ -21,22 +20,35 @@ export function refuseOpenServer({ host, data_dir }: Config, keys: KeyRing): voi
   );
 }
 
+/** A call, as far as leave is concerned. */
+export interface AskedCall {
+  readonly method: string;
+  readonly path: string;
+  /** The value of a header, whose name is given in small letters. */
+  readonly header: (name: string) => string | undefined;
+}
+
+/**
+ * The name of the key that the call is made with, if it takes one.
+ * @throws ServiceError `unauthorized` or `forbidden` when the call may not be made.
+ */
+export type Guard = (call: AskedCall, permission?: Permission) => string | undefined;
+
 /**
  * Lets a call through when its key may make it. Without any key, on loopback, everything is open to programs
  * of this machine, but not to web pages of other sites that its browser shows.
  */
-export function requireKey(config: Config, keys: KeyRing): MiddlewareHandler {
+export function requireKey(config: Config, keys: KeyRing): Guard {
   const loopback = isLoopback(config.host);
   const publicHost = config.public_url === undefined ? undefined : new URL(config.public_url).hostname;
-  return (c, next) => {
-    const permission = permissionFor(c.req.method, c.req.path);
-    if (permission === "open" || (permission === "metrics" && loopback)) return next();
+  return (call, permission = permissionFor(call.method, call.path)) => {
+    if (permission === "open" || (permission === "metrics" && loopback)) return undefined;
     if (loopback && keys.state() === "open") {
-      refuseForeignPage(c.req.raw, publicHost);
-      return next();
+      refuseForeignPage(call, publicHost);
+      return undefined;
     }
-    const authorization = c.req.header("authorization");
-    if (permission === "run-status" && runTokenOf(authorization) !== undefined) return next(); // checked by the route
+    const authorization = call.header("authorization");
+    if (permission === "run-status" && runTokenOf(authorization) !== undefined) return undefined; // checked by the route
     const key = keyOf(authorization, keys);
     if (!MAY[key.role].has(permission)) {
       throw new ServiceError(
@@ -44,8 +56,7 @@ export function requireKey(config: Config, keys: KeyRing): MiddlewareHandler {
         `key "${key.name}" has the role ${key.role}: this call needs ${LEAST_ROLE[permission]}`,
       );
     }
-    c.set("caller", key.name);
-    return next();
+    return key.name;
   };
 }
 
@@ -67,8 +78,8 @@ function bearer(authorization: string | undefined): string | undefined {
 }
 
 /** DNS rebinding gives another site's page this server's address, but not its name; a cross-site call says where it is from. */
-function refuseForeignPage({ headers, method }: Request, publicHost: string | undefined): void {
-  const host = headers.get("host") ?? "";
+function refuseForeignPage({ header, method }: AskedCall, publicHost: string | undefined): void {
+  const host = header("host") ?? "";
   const name = host.replace(/:\d+$/, "").toLowerCase();
   if (!isLoopback(name) && name !== publicHost) {
     throw new ServiceError(
@@ -77,8 +88,8 @@ function refuseForeignPage({ headers, method }: Request, publicHost: string | un
     );
   }
   if (method === "GET" || method === "HEAD") return;
-  const origin = headers.get("origin");
-  if (origin !== null && !(URL.canParse(origin) && new URL(origin).host === host)) {
+  const origin = header("origin");
+  if (origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host)) {
     throw new ServiceError(
       "forbidden",
       `a page of ${origin} may not change anything here: configure API keys for it`,

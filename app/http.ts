@@ -4,22 +4,16 @@ import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { ServiceError } from "../schema/errors.ts";
+import type { Guard } from "./auth.ts";
 import type { Log } from "./log.ts";
-import { problemResponse, STATUS_OF } from "./problem.ts";
-import { swallowBody } from "./swallow-body.ts";
+import { mishapResponse, problemResponse } from "./problem.ts";
 
 /** Longest body of calls that carry settings. Routes that take in data bound their own. */
 const SETTINGS_BYTES = 1024 * 1024;
 const TAKES_DATA = /\/(?:records|labels|baseline)$|^\/v1\/(?:capture\/|events-in$|models$)/;
 
 /** An API without routes: what goes wrong in any of them becomes a problem document here. */
-export function createApi({
-  log,
-  guard,
-}: {
-  readonly log: Log;
-  readonly guard: MiddlewareHandler;
-}): OpenAPIHono {
+export function createApi({ log, guard }: { readonly log: Log; readonly guard: Guard }): OpenAPIHono {
   const api = new OpenAPIHono({
     defaultHook: (result) => {
       if (result.success) return;
@@ -37,7 +31,7 @@ export function createApi({
       );
     },
   });
-  api.use(logAccess(log), guard, boundSettings());
+  api.use(logAccess(log), ask(guard), boundSettings());
   api.onError((error, c) => answerError(error, c, { log, api }));
   api.notFound((c) => {
     const methods = methodsAt(api, c.req.path);
@@ -69,6 +63,15 @@ function logAccess(log: Log): MiddlewareHandler {
   };
 }
 
+function ask(guard: Guard): MiddlewareHandler {
+  return (c, next) => {
+    const { method, path } = c.req;
+    const caller = guard({ method, path, header: (name) => c.req.header(name) });
+    if (caller !== undefined) c.set("caller", caller);
+    return next();
+  };
+}
+
 function boundSettings(): MiddlewareHandler {
   const bounded = bodyLimit({
     maxSize: SETTINGS_BYTES,
@@ -83,41 +86,15 @@ function boundSettings(): MiddlewareHandler {
   };
 }
 
-async function answerError(
+function answerError(
   error: Error,
   c: Context,
   { log, api }: { readonly log: Log; readonly api: OpenAPIHono },
-): Promise<Response> {
+): Response | Promise<Response> {
   const requestId = requestIdOf(c);
-  if (error instanceof ServiceError) {
-    const status = STATUS_OF[error.code];
-    if (status >= 500) log.warn({ err: error, request_id: requestId }, error.message);
-    const { incoming } = c.env as { readonly incoming?: IncomingMessage };
-    const read = status === 413 && incoming ? await swallowBody(incoming) : "all";
-    return problemResponse({
-      status,
-      code: error.code,
-      detail: error.message,
-      requestId,
-      issues: error.issues,
-      headers: {
-        ...(error.retryAfterSeconds === undefined
-          ? {}
-          : { "retry-after": String(Math.ceil(error.retryAfterSeconds)) }),
-        // The rest of the body is not read, so the connection takes no further call: the client has to know.
-        ...(read === "a part" ? { connection: "close" } : {}),
-        ...(status === 401 ? { "www-authenticate": 'Bearer realm="leeway"' } : {}),
-      },
-    });
-  }
+  const { incoming } = c.env as { readonly incoming?: IncomingMessage };
   if (error instanceof HTTPException && error.status < 500) return answerHttpException(error, c, api);
-  log.error({ err: error, method: c.req.method, path: c.req.path, request_id: requestId }, "a call failed");
-  return problemResponse({
-    status: 500,
-    code: "internal",
-    detail: `the server failed at this call: its log says why under request id ${requestId}`,
-    requestId,
-  });
+  return mishapResponse(error, { log, requestId, incoming, method: c.req.method, path: c.req.path });
 }
 
 /** Thrown by the router: a body that is not JSON, or of a type that the call does not take. */

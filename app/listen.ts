@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, isIPv6 } from "node:net";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createAdaptorServer } from "@hono/node-server";
+import { getRequestListener } from "@hono/node-server";
 import { ServiceError } from "../schema/errors.ts";
 
 interface Bindings {
@@ -16,8 +16,11 @@ export type Answer = (
   env: Bindings & { readonly requestId: string },
 ) => Response | Promise<Response>;
 
+/** Answers a call by itself, or leaves it to the router (`false`). */
+export type DirectAnswer = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean;
+
 /** Headers against misuse by web pages, on every answer. */
-const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
+export const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
   ["x-content-type-options", "nosniff"],
   ["x-frame-options", "DENY"],
   ["referrer-policy", "no-referrer"],
@@ -42,19 +45,25 @@ export async function listen({
   host,
   port,
   answer,
+  direct,
 }: {
   readonly host: string;
   readonly port: number;
   readonly answer: Answer;
+  /** Is asked first. */
+  readonly direct: DirectAnswer;
 }): Promise<Listener> {
-  const server = createAdaptorServer({
-    fetch: (request, env) => answer(request, withHeaders(env as Bindings)), // the one server there is speaks HTTP/1
-    serverOptions: {
+  const route = getRequestListener((request, env) => answer(request, withHeaders(env as Bindings)));
+  const server = createServer(
+    {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
     },
-  }) as Server;
+    (incoming, outgoing) => {
+      if (!direct(incoming, outgoing)) void route(incoming, outgoing);
+    },
+  );
   server.listen(port, host);
   try {
     await once(server, "listening");
@@ -65,10 +74,15 @@ export async function listen({
   return { url: urlOf(host, address.port), close: (graceMs) => closeServer(server, graceMs) };
 }
 
-/** Gives a request an id (its own, when it brings a plain one), and its answer the headers that all have. */
+/** What a request is called in its answer and in the log: as it says itself, when that is plain. */
+export function requestIdOf({ headers }: IncomingMessage): string {
+  const brought = headers["x-request-id"];
+  return typeof brought === "string" && /^[\w.:-]{1,128}$/.test(brought) ? brought : randomUUID();
+}
+
+/** Gives a request an id, and its answer the headers that all have. */
 function withHeaders({ incoming, outgoing }: Bindings): Bindings & { readonly requestId: string } {
-  const brought = incoming.headers["x-request-id"];
-  const requestId = typeof brought === "string" && /^[\w.:-]{1,128}$/.test(brought) ? brought : randomUUID();
+  const requestId = requestIdOf(incoming);
   outgoing.setHeader("x-request-id", requestId);
   for (const [name, value] of SECURITY_HEADERS) outgoing.setHeader(name, value);
   return { incoming, outgoing, requestId };

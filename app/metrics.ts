@@ -39,15 +39,20 @@ export function createMetrics({ version }: { readonly version: string }): Servic
     }
   }
 
-  const introduced = new Set<string>();
+  /** Series that were counted before, by name and labels: to look them up in the library takes longer than to count. */
+  const counted = new Map<string, Counter.Internal>();
+  const seriesOf = (name: string, labels: Labels) => {
+    const key = `${name} ${JSON.stringify(labels)}`;
+    const before = counted.get(key);
+    if (before) return before;
+    const counter = known(counters, name);
+    for (const each of siblings(name, labels)) counter.inc({ ...each }, 0);
+    const series = counter.labels({ ...labels });
+    counted.set(key, series);
+    return series;
+  };
   return {
-    count: (name, labels, by = 1) => {
-      const counter = known(counters, name);
-      const family = siblings(name, labels);
-      if (!introduced.has(family.key)) for (const each of family.members) counter.inc({ ...each }, 0);
-      introduced.add(family.key);
-      counter.inc({ ...labels }, by);
-    },
+    count: (name, labels, by = 1) => seriesOf(name, labels).inc(by),
     set: (name, labels, value) => {
       const { gauge, series } = known(gauges, name);
       series.set(JSON.stringify(Object.values(labels)), labels);
@@ -72,16 +77,9 @@ export function createMetrics({ version }: { readonly version: string }): Servic
  * as the first of them is counted: Prometheus sees no increase in a series that begins at 1, so that the first failure
  * of a channel would go unnoticed.
  */
-function siblings(
-  name: string,
-  labels: Labels,
-): { readonly key: string; readonly members: readonly Labels[] } {
+function siblings(name: string, labels: Labels): readonly Labels[] {
   const listed = Object.entries(TABLE.get(name)?.values ?? {});
-  const others = Object.entries(labels).filter(([label]) => !listed.some(([known]) => known === label));
-  return {
-    key: JSON.stringify([name, ...others.toSorted(([a], [b]) => (a < b ? -1 : 1))]),
-    members: listed.flatMap(([label, words]) => words.map((word) => ({ ...labels, [label]: word }))),
-  };
+  return listed.flatMap(([label, words]) => words.map((word) => ({ ...labels, [label]: word })));
 }
 
 function known<M>(metrics: ReadonlyMap<string, M>, name: string): M {

@@ -1,8 +1,11 @@
-import { z } from "zod";
-import type { ErrorCode, InputIssue } from "../schema/errors.ts";
+import type { IncomingMessage } from "node:http";
+import { z } from "@hono/zod-openapi"; // zod, made ready for the API document before a schema is made
+import { type ErrorCode, type InputIssue, ServiceError } from "../schema/errors.ts";
+import type { Log } from "./log.ts";
+import { swallowBody } from "./swallow-body.ts";
 
 /** HTTP status of each mishap: the one place where it is chosen. */
-export const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
+const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
   "invalid-input": 400,
   "invalid-config": 400,
   unauthorized: 401,
@@ -81,5 +84,52 @@ export function problemResponse({
   return new Response(JSON.stringify(body), {
     status,
     headers: { "content-type": "application/problem+json", ...headers },
+  });
+}
+
+/** The answer to a call that failed: a mishap says what it was, anything else is told to the log only. */
+export async function mishapResponse(
+  error: unknown,
+  {
+    log,
+    requestId,
+    incoming,
+    method,
+    path,
+  }: {
+    readonly log: Log;
+    readonly requestId: string;
+    /** The connection it came over, if any. */
+    readonly incoming: IncomingMessage | undefined;
+    readonly method: string;
+    readonly path: string;
+  },
+): Promise<Response> {
+  if (!(error instanceof ServiceError)) {
+    log.error({ err: error, method, path, request_id: requestId }, "a call failed");
+    return problemResponse({
+      status: 500,
+      code: "internal",
+      detail: `the server failed at this call: its log says why under request id ${requestId}`,
+      requestId,
+    });
+  }
+  const status = STATUS_OF[error.code];
+  if (status >= 500) log.warn({ err: error, request_id: requestId }, error.message);
+  const read = status === 413 && incoming ? await swallowBody(incoming) : "all";
+  return problemResponse({
+    status,
+    code: error.code,
+    detail: error.message,
+    requestId,
+    issues: error.issues,
+    headers: {
+      ...(error.retryAfterSeconds === undefined
+        ? {}
+        : { "retry-after": String(Math.ceil(error.retryAfterSeconds)) }),
+      // The rest of the body is not read, so the connection takes no further call: the client has to know.
+      ...(read === "a part" ? { connection: "close" } : {}),
+      ...(status === 401 ? { "www-authenticate": 'Bearer realm="leeway"' } : {}),
+    },
   });
 }

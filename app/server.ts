@@ -1,9 +1,10 @@
 import { mkdir } from "node:fs/promises";
 import { refuseOpenServer, requireKey } from "./auth.ts";
 import type { Config } from "./config-schema.ts";
+import { directIngest } from "./direct-ingest.ts";
 import { createApi } from "./http.ts";
 import { KeyRing } from "./keys.ts";
-import { type Answer, listen } from "./listen.ts";
+import { type Answer, type DirectAnswer, listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { version } from "./package-root.ts";
@@ -59,10 +60,12 @@ export async function startServer(
   let state: "starting" | "ready" | "stopping" = "starting";
   const health = (request: Request) => healthAnswer(request, state) ?? notYet();
   let answer: Answer = health;
+  let direct: DirectAnswer = () => false;
   const listener = await listen({
     host: config.host,
     port: config.port,
     answer: (request, env) => answer(request, env),
+    direct: (incoming, outgoing) => direct(incoming, outgoing),
   });
   const publicUrl = (config.public_url ?? listener.url).replace(/\/+$/, "");
   try {
@@ -80,9 +83,11 @@ export async function startServer(
       await showNewestOfAll(parts);
       await parts.retrain.policies.showCounters();
       await parts.alerts.showFiring();
-      const api = createApi({ log, guard: requireKey(config, keys) });
+      const guard = requireKey(config, keys);
+      const api = createApi({ log, guard });
       addRoutes(api, { parts, config, health, publicUrl });
       answer = (request, env) => api.fetch(request, env);
+      direct = directIngest({ collector: parts.collector, guard, log });
       const checkNow = inTurn(() => checkWindows(parts, log));
       const stopping = new AbortController();
       const tickers = startTickers({ parts, config, log, stop: stopping.signal, checkNow, checkEveryMs });

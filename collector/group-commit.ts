@@ -12,6 +12,8 @@ export interface DurableFrame {
 
 /** Rows of a frame in which at most so many are gathered. */
 const FRAME_ROWS = 8_192;
+/** Requests that are enough for a group. */
+const GROUP_REQUESTS = 64;
 
 /**
  * Makes rows durable in groups: while groups are on their way to the disk the next one gathers, so that a hundred
@@ -27,6 +29,8 @@ export class GroupCommit {
   #lastButOne: Promise<void> = Promise.resolve();
   #last: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
+  /** Requests that wait for the next group. */
+  #waiting = 0;
   /** How many groups have failed, and why the last one did. */
   failures = 0;
   lastFailure: unknown;
@@ -62,8 +66,9 @@ export class GroupCommit {
    * is told by `failures`, which has grown then.
    */
   commit(): Promise<void> {
+    this.#waiting++;
     this.#next ??= this.#lastButOne.then(async () => {
-      await scheduler.yield(); // whatever has come in by now goes along
+      await this.#gather();
       this.#next = undefined;
       const before = this.#last;
       this.#lastButOne = before;
@@ -71,6 +76,16 @@ export class GroupCommit {
       return this.#last;
     });
     return this.#next;
+  }
+
+  /** Waits while every turn of the event loop brings further requests: to write them one by one would cost more. */
+  async #gather(): Promise<void> {
+    let before: number;
+    do {
+      before = this.#waiting;
+      await scheduler.yield();
+    } while (this.#waiting > before && this.#waiting < GROUP_REQUESTS);
+    this.#waiting = 0;
   }
 
   async #writeGroup(before: Promise<void>): Promise<void> {

@@ -50,7 +50,13 @@ export interface BodySource {
  *   `invalid-input` for a damaged compressed body, `queue-full` when there is no room for it.
  */
 export async function readBody(
-  { request, incoming }: BodySource,
+  {
+    request,
+    incoming,
+  }: {
+    readonly request: Pick<Request, "body"> & { readonly headers: Pick<Headers, "get"> };
+    readonly incoming?: IncomingMessage | undefined;
+  },
   limits: Pick<CollectorLimits, "bodyBytes" | "inflateRatio">,
   room: Pick<Reservation, "grow" | "memory">,
 ): Promise<Uint8Array> {

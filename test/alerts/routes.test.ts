@@ -23,7 +23,7 @@ beforeEach(async () => {
   const write = (line: string) => {
     logged += line;
   };
-  api = createApi({ log: createLog({ level: "trace", to: { write } }), guard: (_, next) => next() });
+  api = createApi({ log: createLog({ level: "trace", to: { write } }), guard: () => undefined });
   addAlertRoutes(api, watch.alerts);
 });
 afterEach(async () => {

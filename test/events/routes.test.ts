@@ -14,7 +14,7 @@ let api: OpenAPIHono;
 const clock = testClock();
 beforeEach(async () => {
   database = await Database.open(":memory:");
-  api = createApi({ log: createLog({ level: "silent" }), guard: (_, next) => next() });
+  api = createApi({ log: createLog({ level: "silent" }), guard: () => undefined });
   addEventRoutes(api, new EventStore(database));
 });
 afterEach(() => database.close());

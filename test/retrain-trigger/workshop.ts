@@ -71,7 +71,7 @@ export async function openWorkshop({
   };
   const api = createApi({
     log: createLog({ level: "trace", to: { write } }),
-    guard: (_, next) => next(),
+    guard: () => undefined,
   });
   addRetrainRoutes(api, retrain);
   for (const [name, spec] of Object.entries(policies))

@@ -8,20 +8,24 @@ import type { DurableFrame } from "./group-commit.ts";
  * written straight into the file, smaller loads go through its write-ahead log first and cost twice as much.
  */
 const LOAD_ROWS = 124_000;
-/** Or so many bytes, for the sake of memory. */
+/** Or so many bytes, for the sake of memory; or two thirds of what may wait, where that is less. */
 const LOAD_BYTES = 32 * 1024 * 1024;
+/** What is less than that waits for so many ticks: whoever reads loads it before that. */
+const PATIENCE_TICKS = 5;
 
 /** What is durable in the journal and not yet in the tables. It is bounded: requests wait for room. */
 export class Backlog {
   readonly #loader: FrameLoader;
   readonly #journal: Journal;
   readonly #limits: { readonly backlogBytes: number; readonly waitMs: number };
+  readonly #loadBytes: number;
   readonly #log: (message: string, fields: object) => void;
   #frames: DurableFrame[] = [];
   #waiting: (() => void)[] = [];
   #loading: Promise<void> | undefined;
   #failure: unknown;
-  #sinceTick: "loaded" | "idle" = "idle";
+  /** Since the last load. */
+  #ticks = 0;
   #rows = 0;
   /** Frames that have left it. */
   #loaded = 0;
@@ -36,6 +40,7 @@ export class Backlog {
     this.#loader = options.loader;
     this.#journal = options.journal;
     this.#limits = options.limits;
+    this.#loadBytes = Math.min(LOAD_BYTES, (options.limits.backlogBytes * 2) / 3);
     this.#log = options.log;
   }
 
@@ -65,12 +70,11 @@ export class Backlog {
     }
   }
 
-  /** Loads what waits, unless so much comes in that loads have begun by themselves since the last tick. */
+  /** Loads what has waited for some ticks, or could not be loaded before. */
   async tick(): Promise<void> {
-    const { bytes } = this;
-    const before = this.#sinceTick;
-    this.#sinceTick = "idle";
-    if (bytes > 0 && before === "idle" && !this.#loading) await this.load();
+    if (this.bytes === 0 || this.#loading) return;
+    this.#ticks++;
+    if (this.#failure || this.#ticks >= PATIENCE_TICKS) await this.load();
   }
 
   /** Loads everything that is durable now. @throws whatever stands in its way. */
@@ -94,7 +98,6 @@ export class Backlog {
       this.#failure = undefined;
     } catch (error) {
       this.#failure = error;
-      this.#sinceTick = "idle"; // the next tick tries again
       this.#log("records could not be moved from the journal into the tables", {
         error: reasonOf(error),
         backlog_bytes: this.bytes,
@@ -106,12 +109,12 @@ export class Backlog {
   }
 
   async #loadPart(): Promise<void> {
-    this.#sinceTick = "loaded";
+    this.#ticks = 0;
     let count = 0;
     let bytes = 0;
     let rows = 0;
     for (const frame of this.#frames) {
-      if (bytes >= LOAD_BYTES || rows >= LOAD_ROWS) break;
+      if (bytes >= this.#loadBytes || rows >= LOAD_ROWS) break;
       bytes += frame.bytes;
       rows += frame.frame.rows;
       count++;
@@ -132,7 +135,7 @@ export class Backlog {
   }
 
   #enough(): boolean {
-    return this.bytes >= LOAD_BYTES || this.#rows >= LOAD_ROWS;
+    return this.bytes >= this.#loadBytes || this.#rows >= LOAD_ROWS;
   }
 
   #wake(): void {

@@ -7,8 +7,10 @@ import { driftCommand } from "./commands/drift.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { keyCommand } from "./commands/key.ts";
 import { modelCommand } from "./commands/model.ts";
+import { profileCommand } from "./commands/profile.ts";
 import { queryCommand } from "./commands/query.ts";
 import { labelsCommand, recordsCommand } from "./commands/records.ts";
+import { replicaCommand } from "./commands/replica.ts";
 import { retrainCommand } from "./commands/retrain.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { sidecarCommand } from "./commands/sidecar.ts";
@@ -40,7 +42,9 @@ Examples:
     labelsCommand(),
     queryCommand(),
     modelCommand(),
+    replicaCommand(),
     sidecarCommand(),
+    profileCommand(),
     retrainCommand(),
     eventsCommand(),
     dashboardsCommand(),

@@ -1,0 +1,209 @@
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import type { LoadTarget } from "../profiler/generator/messages.ts";
+import type { LimiterKind } from "../profiler/limiters/limiter.ts";
+import { type RowForm, readPayloads } from "../profiler/payloads.ts";
+import type { Candidate, ProfileRequest } from "../profiler/profile-request.ts";
+import { ServiceError } from "../schema/errors.ts";
+import { latencyObjectiveText } from "../schema/profile.ts";
+
+/** What says how requests look and what is good; the same for every command of the profiler. */
+export interface LoadFlags {
+  readonly path?: string;
+  readonly method?: string;
+  readonly header: readonly string[];
+  readonly payloads?: string;
+  readonly rows: RowForm;
+  readonly expectStatus: string;
+  readonly expectBody?: string;
+  readonly timeout: string;
+  readonly ready?: string;
+  readonly readyTimeout: string;
+  readonly rate: string;
+  readonly slo: string;
+  readonly errors: string;
+  readonly arrivals: "poisson" | "constant";
+  readonly quick?: boolean;
+  readonly maxRequests: string;
+  readonly limiter?: LimiterKind;
+  readonly seed: string;
+}
+
+export interface RunFlags extends LoadFlags {
+  readonly json?: boolean;
+  readonly name?: string;
+  readonly command?: string;
+  readonly url?: string;
+  readonly port?: string;
+  readonly budget?: string;
+  readonly maxCpu?: string;
+  readonly cpuHour?: string;
+  readonly gibHour?: string;
+  readonly html?: string;
+  readonly out?: string;
+}
+
+const BUDGET_SECONDS = { quick: 45, full: 240 } as const;
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/** What the flags of `profile run` ask for. @throws ServiceError `invalid-input` that names the flag. */
+export function profileRequestOf(flags: RunFlags): ProfileRequest {
+  const target = targetOf(flags);
+  const mode = flags.quick ? "quick" : "full";
+  return {
+    name: flags.name ?? (flags.command ?? flags.url ?? "service").slice(0, 80),
+    candidate: target.candidate,
+    ...loadOf(flags, target.path),
+    mode,
+    budgetMs:
+      1_000 *
+      numberFlag("--budget", flags.budget ?? String(BUDGET_SECONDS[mode]), { least: 10, most: 3_600 }),
+    maxCpu:
+      flags.maxCpu === undefined
+        ? undefined
+        : numberFlag("--max-cpu", flags.maxCpu, { least: 0.1, most: 1_024 }),
+    prices: pricesOf(flags),
+  };
+}
+
+/** The part of a request that says how it is loaded. */
+export function loadOf(
+  flags: LoadFlags,
+  path: string,
+): Pick<
+  ProfileRequest,
+  | "load"
+  | "payloadSource"
+  | "rate"
+  | "objective"
+  | "errorBudget"
+  | "arrivals"
+  | "maxRequests"
+  | "limiter"
+  | "seed"
+> {
+  const payloads =
+    flags.payloads === undefined
+      ? undefined
+      : readPayloads(readFileSync(flags.payloads), basename(flags.payloads), flags.rows);
+  const method = (flags.method ?? (payloads ? "POST" : "GET")).toUpperCase();
+  if (!METHODS.includes(method)) throw wrong(`--method ${method}: expected one of ${METHODS.join(", ")}`);
+  const given = headersOf(flags.header);
+  const named = Object.keys(given).some((name) => name.toLowerCase() === "content-type");
+  const headers = payloads && !named ? { "content-type": payloads.contentType, ...given } : given;
+  const objective = latencyObjectiveText.safeParse(flags.slo);
+  if (!objective.success) throw wrong(`--slo ${flags.slo}: ${objective.error.issues[0]?.message}`);
+  if (!path.startsWith("/")) throw wrong(`--path ${path}: expected a path that begins with /`);
+  const timeoutMs = 1_000 * numberFlag("--timeout", flags.timeout, { least: 0.1, most: 300 });
+  if (timeoutMs < objective.data.latency_ms) {
+    throw wrong(`--timeout ${flags.timeout}: shorter than the objective of ${objective.data.latency_ms} ms`);
+  }
+  return {
+    load: {
+      method,
+      path,
+      headers,
+      payloads: payloads?.bodies ?? [new Uint8Array()],
+      success: { statuses: statusesOf(flags.expectStatus), body: patternOf(flags.expectBody) },
+      timeoutMs,
+      connections: 512,
+    } satisfies Omit<LoadTarget, "origin">,
+    payloadSource: flags.payloads === undefined ? "none" : basename(flags.payloads),
+    rate: numberFlag("--rate", flags.rate, { least: 0.1, most: 100_000 }),
+    objective: objective.data,
+    errorBudget: numberFlag("--errors", flags.errors, { least: 0, most: 1 }),
+    arrivals: flags.arrivals,
+    maxRequests: numberFlag("--max-requests", flags.maxRequests, { least: 100, most: 1e9 }),
+    limiter: flags.limiter,
+    seed: Math.round(numberFlag("--seed", flags.seed, { least: 0, most: 2 ** 31 })),
+  };
+}
+
+function targetOf(flags: RunFlags): { readonly candidate: Candidate; readonly path: string } {
+  if ((flags.command === undefined) === (flags.url === undefined)) {
+    throw wrong("say what to profile: --command with a command that starts it, or --url with its address");
+  }
+  if (flags.command !== undefined)
+    return { candidate: commandOf(flags, flags.command), path: flags.path ?? "/" };
+  return urlOf(flags.url ?? "", flags.path);
+}
+
+export function commandOf(flags: LoadFlags & { readonly port?: string }, command: string): Candidate {
+  if (flags.ready !== undefined && !flags.ready.startsWith("/")) {
+    throw wrong(`--ready ${flags.ready}: expected a path that begins with /`);
+  }
+  return {
+    kind: "command",
+    command,
+    port: flags.port === undefined ? undefined : numberFlag("--port", flags.port, { least: 1, most: 65_535 }),
+    ready: flags.ready,
+    readyTimeoutMs: 1_000 * numberFlag("--ready-timeout", flags.readyTimeout, { least: 1, most: 3_600 }),
+  };
+}
+
+export function urlOf(text: string, path?: string): { readonly candidate: Candidate; readonly path: string } {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw wrong(`${text} is not an address: expected something like http://127.0.0.1:8080/score`);
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw wrong(`${text}: expected http or https`);
+  if (url.username !== "" || url.password !== "") {
+    throw wrong("the address holds a password: send it with --header authorization:… instead");
+  }
+  return { candidate: { kind: "url", origin: url.origin }, path: path ?? `${url.pathname}${url.search}` };
+}
+
+function pricesOf({ cpuHour, gibHour }: RunFlags): ProfileRequest["prices"] {
+  if (cpuHour === undefined && gibHour === undefined) return undefined;
+  return {
+    perCpuHour: numberFlag("--cpu-hour", cpuHour ?? "0", { least: 0, most: 1e6 }),
+    perGibHour: numberFlag("--gib-hour", gibHour ?? "0", { least: 0, most: 1e6 }),
+  };
+}
+
+function headersOf(headers: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    headers.map((header) => {
+      const [, name, value] = /^([A-Za-z0-9!#$%&'*+.^_`|~-]+):\s*([^\r\n]*)$/.exec(header) ?? [];
+      // The value may be a secret: it is not said.
+      if (name === undefined || value === undefined) throw wrong("--header: expected name:value");
+      return [name, value];
+    }),
+  );
+}
+
+/** `200-299,304` as ranges. */
+function statusesOf(text: string): (readonly [number, number])[] {
+  return text.split(",").map((part) => {
+    const [, from, to = from] = /^\s*(\d{3})(?:-(\d{3}))?\s*$/.exec(part) ?? [];
+    if (from === undefined || to === undefined)
+      throw wrong(`--expect-status ${text}: expected codes such as 200-299,304`);
+    return [Number(from), Number(to)] as const;
+  });
+}
+
+function patternOf(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  try {
+    new RegExp(text);
+  } catch (error) {
+    throw wrong(`--expect-body: ${error instanceof Error ? error.message : "not a regular expression"}`);
+  }
+  return text;
+}
+
+export function numberFlag(
+  flag: string,
+  text: string,
+  { least, most }: { readonly least: number; readonly most: number },
+): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= least && value <= most) return value;
+  throw wrong(`${flag} ${text}: expected a number from ${least} to ${most}`);
+}
+
+function wrong(message: string): ServiceError {
+  return new ServiceError("invalid-input", message);
+}

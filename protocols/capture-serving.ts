@@ -3,6 +3,7 @@ import type { Captured } from "./captured.ts";
 import { type CloudEvent, dataBytes } from "./cloud-event.ts";
 import type { MessageHeaders } from "./exchange.ts";
 import { isList, isObject, parseJson, writeJson } from "./json.ts";
+import { endOfJson } from "./json-scan.ts";
 import { setOwn } from "./own-property.ts";
 import { short } from "./tensor.ts";
 
@@ -10,6 +11,8 @@ const TYPE = /^(?:org\.kubeflow|io\.seldon)\.serving\.inference\.(request|respon
 /** Tells where the tensors of a binary V2 payload begin. */
 const LENGTH = "inference-header-content-length";
 const BEGINS_JSON = /^\s*[[{]/;
+/** Every tensor behind the JSON has its length in it. */
+const NAMES_BINARY = /"binary_data_size"\s*:/;
 
 /**
  * Half of a call as the loggers of KServe and Seldon Core tell it.
@@ -73,14 +76,29 @@ export function servingCapture(event: CloudEvent, model: string | undefined): Ca
 /** Headers that tell how the payload is written: those the logger was allowed to keep, and the content type. */
 function headersOf(event: CloudEvent, side: "request" | "response", bytes: Uint8Array): MessageHeaders {
   const headers: Record<string, string> = {};
-  for (const [name, value] of keptHeaders(event.extensions.metadata)) setOwn(headers, name, value);
+  // The event of an answer has the headers of its request, whose length is another.
+  const kept = side === "request" ? keptHeaders(event.extensions.metadata) : [];
+  for (const [name, value] of kept) setOwn(headers, name, value);
   const type = event.contentType;
   // A CSV request is answered in JSON more often than not, and the event of the answer calls that CSV too.
   const answersJson =
     side === "response" && BEGINS_JSON.test(new TextDecoder().decode(bytes.subarray(0, 64)));
   if (type !== undefined && !answersJson) headers["content-type"] = type;
   else delete headers["content-type"];
+  const length = headers[LENGTH] ?? jsonLength(bytes)?.toString();
+  if (length !== undefined) headers[LENGTH] = length;
   return headers;
+}
+
+/**
+ * How long the JSON is in front of the tensors of a binary V2 payload; undefined when it is none. The header that says so
+ * is lost unless the logger was told to keep it, and of an answer it always is, but the JSON itself shows where it ends.
+ */
+function jsonLength(bytes: Uint8Array): number | undefined {
+  if (bytes[0] !== 0x7b) return undefined;
+  const end = endOfJson(bytes);
+  if (end === undefined || end === bytes.length) return undefined;
+  return NAMES_BINARY.test(new TextDecoder().decode(bytes.subarray(0, end))) ? end : undefined;
 }
 
 function keptHeaders(metadata: string | undefined): (readonly [string, string])[] {

@@ -2,6 +2,7 @@ import { ServiceError } from "../schema/errors.ts";
 import { columnNames } from "./column-names.ts";
 import { type Cells, putCell, scalarCell } from "./feature-value.ts";
 import { decodeUtf8, type JsonObject } from "./json.ts";
+import { setOwn } from "./own-property.ts";
 import { checkRows, type Recording } from "./recording.ts";
 
 /**
@@ -49,6 +50,30 @@ export function csvRows(
     });
   });
   return rows;
+}
+
+/**
+ * The rows of a CSV text with a header, each cell the text that it is.
+ *
+ * @throws ServiceError as `csvRows`.
+ * @example
+ * csvTexts(new TextEncoder().encode("id,n\n007,1\n"), recording); // [{ id: "007", n: "1" }]
+ */
+export function csvTexts(bytes: Uint8Array, recording: Recording): Record<string, string>[] {
+  const [header, ...data] = csvLines(decodeUtf8(bytes), recording);
+  if (!header) throw new ServiceError("invalid-input", "the CSV has no line");
+  return data.map((cells, row) => {
+    if (cells.length !== header.length)
+      throw new ServiceError(
+        "invalid-input",
+        `line ${row + 2} of the CSV has ${cells.length} cells and the first has ${header.length}`,
+      );
+    const texts: Record<string, string> = {};
+    header.forEach(({ text }, at) => {
+      setOwn(texts, text, (cells[at] as CsvCell).text); // as many as the header
+    });
+    return texts;
+  });
 }
 
 interface CsvCell {

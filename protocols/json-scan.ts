@@ -34,6 +34,24 @@ export function scanJson(bytes: Uint8Array): JsonScan {
   return { depth: deepest, beyond };
 }
 
+/**
+ * Where the object or list ends that the bytes begin with, whatever comes behind it; undefined when it does not end.
+ *
+ * @example
+ * endOfJson(Uint8Array.from([0x7b, 0x7d, 0xff])); // 2
+ */
+export function endOfJson(bytes: Uint8Array): number | undefined {
+  let depth = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === QUOTE) at = endOfString(bytes, at + 1);
+    else if (byte === 0x5b || byte === 0x7b) depth++;
+    else if (byte === 0x5d || byte === 0x7d) depth--;
+    if (depth <= 0) return depth === 0 && at > 0 ? at + 1 : undefined;
+  }
+  return undefined;
+}
+
 /** Where the closing quote is, or the end. */
 function endOfString(bytes: Uint8Array, from: number): number {
   let at = from;

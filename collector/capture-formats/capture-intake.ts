@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type CaptureFormat, readCaptured } from "../../protocols/capture.ts";
+import { type CaptureOptions, readCaptured } from "../../protocols/capture.ts";
 import { callRecords } from "../../protocols/capture-records.ts";
 import type { CapturedCall, CapturedHalf } from "../../protocols/captured.ts";
 import { type DecodeOptions, defaultDecodeLimits, type Message } from "../../protocols/exchange.ts";
@@ -24,10 +24,7 @@ export interface CaptureIntakeOptions {
 }
 
 /** How a body is to be read. */
-export interface CaptureReading {
-  readonly format: CaptureFormat;
-  /** Name to store under; else the one the format gives. */
-  readonly model: string | undefined;
+export interface CaptureReading extends Omit<CaptureOptions, "limits"> {
   /** Names for features and outputs that come without, in order. */
   readonly featureNames?: readonly string[] | undefined;
   readonly outputNames?: readonly string[] | undefined;

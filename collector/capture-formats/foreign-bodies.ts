@@ -83,7 +83,7 @@ export class ForeignBodies {
 
   /** Takes a body of a capture format in. */
   async capture(
-    { format, model }: Pick<CaptureReading, "format" | "model">,
+    reading: Omit<CaptureReading, "featureNames" | "outputNames">,
     body: ForeignBody,
   ): ReturnType<CaptureIntake["take"]> {
     const room = this.#collector.reserve();
@@ -91,7 +91,7 @@ export class ForeignBodies {
       const bytes = await readBody(body, this.#collector.limits, room);
       const { inputs: featureNames, outputs: outputNames } = body.query;
       const message = { headers: Object.fromEntries(body.request.headers), body: bytes };
-      return await this.#intake.take(message, { format, model, featureNames, outputNames });
+      return await this.#intake.take(message, { ...reading, featureNames, outputNames });
     } finally {
       room.release();
     }

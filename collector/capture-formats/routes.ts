@@ -1,13 +1,21 @@
 import type { IncomingMessage } from "node:http";
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { z } from "zod";
+import { azureCollections } from "../../protocols/capture-azure-table.ts";
 import { resourceName } from "../../schema/names.ts";
-import { captureAnswer } from "../../schema/record.ts";
+import { captureAnswer, timeText } from "../../schema/record.ts";
 import { type ForeignBodies, foreignQuery } from "./foreign-bodies.ts";
 
 const query = foreignQuery.pick({ inputs: true, outputs: true }).extend({
   model: resourceName
     .optional()
     .meta({ description: "Name to store under; needed where the format names no model (SageMaker)" }),
+  collection: z.enum(azureCollections).optional().meta({
+    description: "Which side of its calls a CSV of Azure ML's first data collector has",
+  }),
+  at: timeText.optional().meta({
+    description: "Event time of what comes without one, which records of KServe's logger in a file do",
+  }),
 });
 
 const event = { type: "object" } as const;
@@ -23,10 +31,14 @@ export function addCaptureRoutes(api: OpenAPIHono, foreign: ForeignBodies): void
   const formats = [
     {
       path: "/v1/capture/kserve",
-      summary: "Take events of the loggers of KServe and Seldon Core",
+      summary: "Take events of the loggers of KServe and Seldon Core, or what KServe's wrote to files",
       format: "events",
     },
-    { path: "/v1/capture/azureml", summary: "Take lines of Azure ML's data collector", format: "events" },
+    {
+      path: "/v1/capture/azureml",
+      summary: "Take lines of Azure ML's data collector, or a CSV file of its first one",
+      format: "events",
+    },
     {
       path: "/v1/capture/sagemaker",
       summary: "Take lines of SageMaker's data capture, or of its ground truth",
@@ -55,6 +67,7 @@ export function addCaptureRoutes(api: OpenAPIHono, foreign: ForeignBodies): void
             "application/x-ndjson": { schema: event },
             "application/cloudevents+json": { schema: event },
             "application/cloudevents-batch+json": { schema: { type: "array", items: event } },
+            ...(format === "events" ? { "text/csv": { schema: { type: "string" } } } : {}),
           },
         },
       },
@@ -67,10 +80,10 @@ export function addCaptureRoutes(api: OpenAPIHono, foreign: ForeignBodies): void
       },
     });
     api.openapi(route, async (context) => {
-      const { model, ...names } = context.req.valid("query");
+      const { model, collection, at: time, ...names } = context.req.valid("query");
       const { incoming } = (context.env ?? {}) as { readonly incoming?: IncomingMessage };
       const body = { request: context.req.raw, incoming, query: names };
-      return context.json(await foreign.capture({ format, model }, body), 202);
+      return context.json(await foreign.capture({ format, model, collection, time }, body), 202);
     });
   }
 }

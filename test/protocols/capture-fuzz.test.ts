@@ -45,7 +45,7 @@ describe(`${PAYLOADS} mutated captures`, () => {
 
 function capturedOf(message: Parameters<typeof readCaptured>[0], format: CaptureFormat) {
   try {
-    return readCaptured(message, { format, model: "m", limits });
+    return readCaptured(message, { format, model: "m", collection: "inputs", limits });
   } catch (error) {
     // A body that is no JSON at all is refused as a whole.
     if (error instanceof Error && error.name === "ServiceError" && error.message.length < 600) return [];

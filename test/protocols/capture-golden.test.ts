@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type CaptureFormat, readCaptured } from "../../protocols/capture.ts";
+import type { AzureCollection } from "../../protocols/capture-azure-table.ts";
 import { callRecords } from "../../protocols/capture-records.ts";
 import type { Captured, CapturedHalf } from "../../protocols/captured.ts";
 import { bodyOf, type GoldenMessage } from "./golden.ts";
@@ -12,7 +13,7 @@ interface CaptureGolden {
   readonly source: string;
   readonly format: CaptureFormat;
   readonly model?: string;
-  readonly messages: readonly GoldenMessage[];
+  readonly messages: readonly (GoldenMessage & { readonly collection?: AzureCollection })[];
   readonly becomes: readonly unknown[];
 }
 
@@ -38,7 +39,7 @@ describe("readCaptured, golden files", () => {
 });
 
 /** Pairs halves as they come and tells what became of each item. */
-function become({ format, model }: CaptureGolden, messages: readonly GoldenMessage[]): unknown[] {
+function become({ format, model }: CaptureGolden, messages: CaptureGolden["messages"]): unknown[] {
   const waiting = new Map<string, Captured & { readonly kind: "half" }>();
   const told: unknown[] = [];
   const done = (
@@ -53,7 +54,7 @@ function become({ format, model }: CaptureGolden, messages: readonly GoldenMessa
   const items = messages.flatMap((message) =>
     readCaptured(
       { headers: message.headers, body: bodyOf(message) },
-      { format, model, limits: { nesting: 64 } },
+      { format, model, collection: message.collection, limits: { nesting: 64 } },
     ),
   );
   for (const { captured } of items) {

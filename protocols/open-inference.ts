@@ -18,7 +18,7 @@ export interface InferenceMessage {
 export type TensorSide = "inputs" | "outputs";
 
 /** Says how many bytes of the body are JSON; the rest is tensors. Absent: all are. 0: the body is one raw tensor. */
-const JSON_LENGTH = "inference-header-content-length";
+export const JSON_LENGTH = "inference-header-content-length";
 
 /**
  * Reads an Open Inference Protocol V2 message, in JSON or with binary tensors behind the JSON.
@@ -36,6 +36,15 @@ export function readInference(
   side: TensorSide,
   limits: Pick<DecodeLimits, "nesting">,
 ): InferenceMessage {
+  return readInferenceParts(message, side, limits).message;
+}
+
+/** As `readInference`, with the JSON of the message: what else it holds is read from there. */
+export function readInferenceParts(
+  message: Message,
+  side: TensorSide,
+  limits: Pick<DecodeLimits, "nesting">,
+): { readonly message: InferenceMessage; readonly json: JsonObject } {
   const { json, binary } = split(message);
   const parsed = parseJson(json, limits.nesting);
   if (!isObject(parsed) || !isList(parsed[side]))
@@ -56,12 +65,13 @@ export function readInference(
   });
   if (from < binary.length)
     throw new ServiceError("invalid-input", `${binary.length - from} bytes belong to no tensor`);
-  return {
+  const read = {
     id: textOf(parsed.id),
     modelName: textOf(parsed.model_name),
     modelVersion: textOf(parsed.model_version),
     tensors,
   };
+  return { message: read, json: parsed };
 }
 
 function split({ headers, body }: Message): { readonly json: Uint8Array; readonly binary: Uint8Array } {
@@ -152,7 +162,7 @@ export function writeInference(
   };
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

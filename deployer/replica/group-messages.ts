@@ -1,0 +1,14 @@
+import type { ScoringCounts } from "./counts.ts";
+import type { ReplicaState } from "./replica.ts";
+
+/** What a group says to one of its replicas. */
+export type ToReplica =
+  | { readonly say: "drain"; readonly graceMs: number }
+  | { readonly say: "others"; readonly counts: ScoringCounts; readonly replicas: number }
+  | { readonly say: "withdraw"; readonly version: string };
+
+/** What a replica says to its group. */
+export type FromReplica =
+  | { readonly say: "ready"; readonly state: ReplicaState }
+  | { readonly say: "state"; readonly state: ReplicaState }
+  | { readonly say: "failed"; readonly why: string };

@@ -1,0 +1,304 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, Server as NetServer } from "node:net";
+import type { ReplicaPlan } from "../../schema/deployment.ts";
+import { ServiceError } from "../../schema/errors.ts";
+import { allottedProcessors, threadsFor } from "./allotted-processors.ts";
+import { addCounts, type ScoringCounts } from "./counts.ts";
+import {
+  describeModel,
+  describeRepository,
+  describeServer,
+  describeServing,
+  describeStats,
+} from "./describe-replica.ts";
+import { metricsText } from "./metrics-text.ts";
+import type { InferencePlace } from "./model-runner.ts";
+import { readBody } from "./read-body.ts";
+import type { ReplicaLog } from "./replica-log.ts";
+import { type Asked, readPath } from "./replica-paths.ts";
+import { Scorer } from "./scorer.ts";
+import type { WrittenAnswer } from "./scoring-call.ts";
+import type { ServedVersion } from "./served-version.ts";
+import { writeError } from "./wire-errors.ts";
+
+const HEADERS_TIMEOUT_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 120_000;
+/** Longer than the minute after which load balancers let an idle connection go, so that they are the ones to end it. */
+const KEEP_ALIVE_MS = 65_000;
+/** How long a connection that asks for nothing is kept when the replica is to end. */
+const IDLE_GRACE_MS = 5_000;
+const BACKLOG = 1_024;
+
+/** Where a replica listens: on an address, or on a socket that somebody else holds. */
+export type ListenOn = { readonly host: string; readonly port: number } | { readonly fd: number };
+
+/** How a replica is, for its deployment's status. */
+export interface ReplicaState {
+  readonly pid: number;
+  readonly plan: number;
+  readonly in_flight: number;
+  readonly resident_bytes: number;
+  readonly threads: number;
+  readonly versions: readonly {
+    readonly version: string;
+    readonly weight: number;
+    readonly inference: InferencePlace;
+  }[];
+  readonly counts: ScoringCounts;
+  readonly capture: Scorer["captureStats"] | null;
+  readonly shadow: Scorer["shadowStats"] | null;
+}
+
+export interface ReplicaOptions {
+  readonly plan: ReplicaPlan;
+  readonly listen: ListenOn;
+  /** Of Leeway. */
+  readonly version: string;
+  readonly log: ReplicaLog;
+}
+
+/** A process that answers scoring calls by a plan. It listens once every version is loaded, warm and checked. */
+export class Replica {
+  readonly #scorer: Scorer;
+  readonly #server: Server;
+  readonly #version: string;
+  readonly #threads: number;
+  readonly #keyHashes: readonly Buffer[];
+  readonly #knownKeys = new Set<string>();
+  /** What the others of the deployment have counted, those that have ended too. */
+  #others: { readonly counts: ScoringCounts; readonly replicas: number } = { counts: {}, replicas: 0 };
+  #state: "serving" | "draining" = "serving";
+
+  private constructor(scorer: Scorer, threads: number, version: string) {
+    this.#scorer = scorer;
+    this.#threads = threads;
+    this.#version = version;
+    this.#keyHashes = (scorer.plan.auth?.key_hashes ?? []).map((hash) => Buffer.from(hash));
+    this.#server = createServer(
+      {
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+      },
+      (request, response) => void this.#answer(request, response),
+    );
+  }
+
+  /** @throws ServiceError `unavailable` when a version cannot be served or the address is taken. */
+  static async start({ plan, listen, version, log }: ReplicaOptions): Promise<Replica> {
+    const threads = plan.threads ?? threadsFor(allottedProcessors() / plan.replicas);
+    const replica = new Replica(await Scorer.load(plan, threads, log), threads, version);
+    replica.#server.listen("fd" in listen ? { fd: listen.fd } : { ...listen, backlog: BACKLOG });
+    try {
+      await once(replica.#server, "listening");
+    } catch (error) {
+      const where = "fd" in listen ? "the socket it was given" : `${listen.host}:${listen.port}`;
+      throw new ServiceError(
+        "unavailable",
+        `${where} cannot be listened on (${(error as NodeJS.ErrnoException).code})`,
+      );
+    }
+    return replica;
+  }
+
+  get url(): string {
+    const { address, port, family } = this.#server.address() as AddressInfo;
+    const host =
+      address === "0.0.0.0" || address === "::" ? "127.0.0.1" : family === "IPv6" ? `[${address}]` : address;
+    return `http://${host}:${port}`;
+  }
+
+  get state(): ReplicaState {
+    const weights = new Map(this.#scorer.weights.map(({ version, weight }) => [version, weight]));
+    return {
+      pid: process.pid,
+      plan: this.#scorer.plan.number,
+      in_flight: this.#scorer.inFlight,
+      resident_bytes: process.memoryUsage.rss(),
+      threads: this.#threads,
+      versions: this.#scorer.versions.map(({ version, place }) => ({
+        version,
+        weight: weights.get(version) ?? 0,
+        inference: place,
+      })),
+      counts: this.#scorer.counts,
+      capture: this.#scorer.captureStats ?? null,
+      shadow: this.#scorer.shadowStats ?? null,
+    };
+  }
+
+  /** What the metrics are to hold beside the own counts. */
+  tellOthers(others: { readonly counts: ScoringCounts; readonly replicas: number }): void {
+    this.#others = others;
+  }
+
+  withdraw(version: string): void {
+    this.#scorer.withdraw(version);
+  }
+
+  /**
+   * Takes no new connection, and answers what comes on those there are, telling each that it is the last answer. Resolves
+   * when all are gone, at the latest after `graceMs`.
+   */
+  async drain(graceMs: number): Promise<void> {
+    if (this.#state === "draining") return;
+    this.#state = "draining";
+    // Not Server.close of node:http: that ends idle connections at once, under a request that may be on its way.
+    const closed = new Promise<void>((resolve) =>
+      NetServer.prototype.close.call(this.#server, () => resolve()),
+    );
+    const idle = setTimeout(() => this.#server.closeIdleConnections(), Math.min(IDLE_GRACE_MS, graceMs));
+    const idleLater = setInterval(() => this.#server.closeIdleConnections(), IDLE_GRACE_MS);
+    const hard = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    await closed;
+    clearTimeout(idle);
+    clearInterval(idleLater);
+    clearTimeout(hard);
+    await this.#scorer.close(graceMs);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const asked = readPath(request.method ?? "GET", request.url ?? "/");
+    if (this.#state === "draining") response.shouldKeepAlive = false;
+    try {
+      this.#checkKey(request, asked);
+      if (asked?.what === "score") await this.#score(asked, request, response);
+      else {
+        if (request.method === "POST") request.resume();
+        const { headers, body } = this.#tell(asked, request);
+        send(response, 200, headers, body);
+      }
+    } catch (error) {
+      const protocol = asked?.what === "score" ? asked.protocol : "none";
+      const { status, headers, body } = writeError(error, protocol);
+      if (response.headersSent) response.destroy();
+      else send(response, status, headers, body);
+      if (!request.complete) request.resume();
+    }
+  }
+
+  async #score(
+    asked: Asked & { readonly what: "score" },
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    if (asked.model !== undefined) this.#checkModel(asked.model);
+    const { headers } = request;
+    const body = await readBody(request, this.#scorer.plan.limits.max_body_bytes);
+    const recordId = Scorer.recordIdOf(headers);
+    const answer = await this.#scorer.score(
+      asked.protocol,
+      { headers, body },
+      { version: asked.version, recordId },
+    );
+    send(response, answer.status, { ...answer.headers, "x-leeway-record-id": answer.recordId }, answer.body);
+  }
+
+  #tell(asked: Asked | undefined, { method, url = "" }: IncomingMessage): WrittenAnswer {
+    switch (asked?.what) {
+      case "live":
+        return json({ live: true });
+      case "ready":
+        return json({ ready: true });
+      case "server":
+        return json(describeServer(this.#version));
+      case "models":
+        return json({ models: [this.#scorer.plan.model] });
+      case "mlflow-version":
+        return { headers: { "content-type": "text/plain" }, body: this.#version };
+      case "all-stats":
+        return json(describeStats(this.#scorer, this.#scorer.versions));
+      case "repository":
+        return json(describeRepository(this.#scorer));
+      case "repository-change":
+        throw new ServiceError(
+          "invalid-input",
+          "what is served here is decided by leeway deploy, not by this call",
+        );
+      case "metrics":
+        return {
+          headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+          body: this.#metrics(),
+        };
+      case "model":
+        return json(describeModel(this.#scorer, this.#versionOf(asked)));
+      case "model-ready":
+        return json({ name: this.#checkModel(asked.model), ready: this.#versionOf(asked) !== undefined });
+      case "model-stats":
+        return json(describeStats(this.#scorer, this.#versionsOf(asked)));
+      case "serving-status":
+        return json(describeServing(this.#scorer, this.#versionsOf(asked)));
+      default: {
+        const { model } = this.#scorer.plan;
+        throw new ServiceError(
+          "not-found",
+          `there is nothing at ${method} ${url.slice(0, 100)}: see /v2/models/${model}/infer, /v1/models/${model}:predict and /invocations`,
+        );
+      }
+    }
+  }
+
+  #metrics(): string {
+    const counts: ScoringCounts = {};
+    addCounts(counts, this.#others.counts);
+    addCounts(counts, this.#scorer.counts);
+    return metricsText(this.#scorer.plan.deployment, counts, {
+      replicas: this.#others.replicas + 1,
+      in_flight: this.#scorer.inFlight,
+      resident_bytes: process.memoryUsage.rss(),
+    });
+  }
+
+  /** @throws ServiceError `not-found` for another model than the one that is served. */
+  #checkModel(model: string): string {
+    const { model: served, deployment } = this.#scorer.plan;
+    if (model === served || model === deployment) return served;
+    throw new ServiceError(
+      "not-found",
+      `model "${model.slice(0, 60)}" is not served here: there is ${served}`,
+    );
+  }
+
+  #versionOf({ model, version }: { readonly model: string; readonly version?: string }): ServedVersion {
+    this.#checkModel(model);
+    return this.#scorer.version(version);
+  }
+
+  #versionsOf(asked: { readonly model: string; readonly version?: string }): readonly ServedVersion[] {
+    this.#checkModel(asked.model);
+    return asked.version === undefined ? this.#scorer.versions : [this.#scorer.version(asked.version)];
+  }
+
+  /** Whoever checks health has no key. @throws ServiceError `unauthorized`. */
+  #checkKey({ headers }: IncomingMessage, asked: Asked | undefined): void {
+    if (this.#keyHashes.length === 0 || asked?.what === "live" || asked?.what === "ready") return;
+    const key = /^Bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
+    if (key === undefined)
+      throw new ServiceError(
+        "unauthorized",
+        "this deployment needs a key: send the header Authorization: Bearer <key>",
+      );
+    if (this.#knownKeys.has(key)) return;
+    const hash = Buffer.from(`sha256:${createHash("sha256").update(key).digest("hex")}`);
+    if (!this.#keyHashes.some((known) => known.length === hash.length && timingSafeEqual(known, hash)))
+      throw new ServiceError("unauthorized", "the key is not one of this deployment's");
+    this.#knownKeys.add(key);
+  }
+}
+
+function json(value: object): WrittenAnswer {
+  return { headers: { "content-type": "application/json" }, body: JSON.stringify(value) };
+}
+
+function send(
+  response: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body: string | Uint8Array,
+): void {
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+  response.writeHead(status, { ...headers, "content-length": length });
+  response.end(body);
+}

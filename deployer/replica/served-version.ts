@@ -1,0 +1,194 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { checkShape, type RunInputs } from "../../protocols/model-input.ts";
+import { short, type Tensor } from "../../protocols/tensor.ts";
+import type { PlannedVersion, ScoringLimits } from "../../schema/deployment.ts";
+import { ServiceError } from "../../schema/errors.ts";
+import type { ModelSignature } from "../../schema/signature.ts";
+import { wordsOf } from "../onnx/check-model.ts";
+import { type RawTensor, type RuntimeDatatype, rawTensor, tensorOf } from "../onnx/raw-tensor.ts";
+import { emptyCounts, type ScoringCounts } from "./counts.ts";
+import { type InferencePlace, ModelRunner } from "./model-runner.ts";
+import { differenceFrom, sampleTensor } from "./self-check.ts";
+
+/** How much of an average a new run makes. */
+const NEWEST = 0.1;
+
+/** A version of a model, loaded and checked. */
+export class ServedVersion {
+  readonly version: string;
+  readonly signature: ModelSignature;
+  readonly #runner: ModelRunner;
+  readonly #limits: ScoringLimits;
+  readonly #specs: ReadonlyMap<string, ModelSignature["inputs"][number]>;
+  readonly counts = emptyCounts();
+  #waiting = 0;
+  #averageMs: number;
+
+  private constructor(plan: PlannedVersion, runner: ModelRunner, limits: ScoringLimits) {
+    this.version = plan.version;
+    this.#runner = runner;
+    this.#limits = limits;
+    this.#averageMs = Number.isFinite(runner.place.run_ms) ? runner.place.run_ms : 1;
+    const { feature_names, class_labels } = plan.signature;
+    this.signature = {
+      inputs: [...runner.signature.inputs],
+      outputs: runner.signature.outputs.map(
+        (spec) => plan.signature.outputs.find(({ name }) => name === spec.name) ?? spec,
+      ),
+      ...(feature_names ? { feature_names } : {}),
+      ...(class_labels ? { class_labels } : {}),
+    };
+    this.#specs = new Map(this.signature.inputs.map((spec) => [spec.name, spec]));
+  }
+
+  /**
+   * Loads a version: its file must be the one that was registered, and its sample must give what was recorded. A file can
+   * be valid and wrong.
+   *
+   * @throws ServiceError `unavailable` with the reason.
+   */
+  static async load(
+    plan: PlannedVersion,
+    { threads, limits }: { readonly threads: number; readonly limits: ScoringLimits },
+  ): Promise<ServedVersion> {
+    const refuse = (why: string) =>
+      new ServiceError("unavailable", `version ${plan.version} cannot be served: ${why}`);
+    if (plan.sha256 !== undefined && (await hashOf(plan.model_file)) !== plan.sha256)
+      throw refuse("its file is not the one that was registered (the hash differs)");
+    try {
+      const sample = plan.sample?.inputs.map((tensor) =>
+        rawTensor(sampleTensor(tensor), tensor.datatype as RuntimeDatatype),
+      ); // loaded models have no other
+      const runner = await ModelRunner.load(plan.model_file, { threads, sample });
+      const served = new ServedVersion(plan, runner, limits);
+      if (plan.sample) {
+        const outputs = await served.run([plan.sample.inputs.map(sampleTensor)], 1);
+        const difference = differenceFrom(plan.sample, outputs);
+        if (difference !== undefined) throw refuse(`its self-check failed: ${difference}`);
+      }
+      return served;
+    } catch (error) {
+      if (error instanceof ServiceError && error.code === "unavailable") throw error;
+      throw refuse(wordsOf(error));
+    }
+  }
+
+  get place(): InferencePlace {
+    return this.#runner.place;
+  }
+
+  /**
+   * The outputs for the inputs of one request.
+   *
+   * @param runs - One, or for a model without a batch one per instance.
+   * @param rows - Instances in it.
+   * @throws ServiceError `invalid-input` when the inputs are not the model's, `unavailable` when the wait would be too
+   *   long, `timeout`, or `upstream-failed` in the runtime's words.
+   */
+  async run(runs: readonly RunInputs[], rows: number): Promise<readonly Tensor[]> {
+    const raw = runs.map((inputs) => this.#rawInputs(inputs));
+    const waitMs = this.#waiting * this.#averageMs;
+    if (waitMs > this.#limits.max_wait_ms || this.#waiting >= this.#limits.max_in_flight)
+      throw new ServiceError(
+        "unavailable",
+        `the model is busy: ${this.#waiting} requests are before this one, which would take ${Math.ceil(waitMs)} ms`,
+        { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) },
+      );
+    const asked = performance.now();
+    this.#waiting += 1;
+    try {
+      const rowsPerRun = Math.ceil(rows / runs.length);
+      const results: (readonly RawTensor[])[] = [];
+      let runMs = 0;
+      for (const inputs of raw) {
+        const result = await this.#inTime(this.#runner.run(inputs, rowsPerRun), asked);
+        results.push(result.outputs);
+        runMs += result.runMs;
+      }
+      this.#averageMs += (runMs - this.#averageMs) * NEWEST;
+      this.counts.runs += runs.length;
+      this.counts.rows += rows;
+      this.counts.runSeconds += runMs / 1000;
+      this.counts.queueSeconds += Math.max(0, performance.now() - asked - runMs) / 1000;
+      this.counts.lastScoredMs = Date.now();
+      const [first = []] = results;
+      return results.length === 1 ? first.map(tensorOf) : joinedRuns(results);
+    } catch (error) {
+      if (error instanceof ServiceError) throw error;
+      throw new ServiceError("upstream-failed", wordsOf(error));
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#runner.close();
+  }
+
+  #rawInputs(inputs: RunInputs): RawTensor[] {
+    for (const { name } of inputs) {
+      if (!this.#specs.has(name))
+        throw new ServiceError(
+          "invalid-input",
+          `the model has no input "${short(name)}": it has ${this.#names()}`,
+        );
+    }
+    return this.signature.inputs.map((spec) => {
+      const tensor = inputs.find(({ name }) => name === spec.name);
+      if (!tensor)
+        throw new ServiceError(
+          "invalid-input",
+          `input "${short(spec.name)}" is missing: the model has ${this.#names()}`,
+        );
+      if (tensor.datatype !== spec.datatype)
+        throw new ServiceError(
+          "invalid-input",
+          `input "${short(spec.name)}" is ${tensor.datatype} and the model takes ${spec.datatype}`,
+        );
+      checkShape(spec, tensor.shape);
+      return rawTensor(tensor, tensor.datatype as RuntimeDatatype); // that of a loaded model
+    });
+  }
+
+  #names(): string {
+    return this.signature.inputs.map(({ name }) => `"${name}"`).join(", ");
+  }
+
+  /** Of a run in a thread; one on this thread has ended before a clock could be looked at. */
+  #inTime<T>(run: Promise<T>, asked: number): Promise<T> {
+    if (this.place.place === "inline") return run;
+    const { timeout_ms } = this.#limits;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const left = Math.max(0, timeout_ms - (performance.now() - asked));
+      timer = setTimeout(
+        () => reject(new ServiceError("timeout", `the model took longer than ${timeout_ms} ms`)),
+        left,
+      );
+    });
+    return Promise.race([run, late]).finally(() => clearTimeout(timer));
+  }
+}
+
+/** The outputs of one run per instance as those of a batch. */
+function joinedRuns(results: readonly (readonly RawTensor[])[]): Tensor[] {
+  const [first = []] = results;
+  return first.map((output, at) => {
+    const parts = results.map((outputs) => tensorOf(outputs[at] as RawTensor)); // the same outputs in every run
+    const inner = output.dims[0] === 1 ? output.dims.slice(1) : output.dims;
+    const values = parts.flatMap(({ values: part }) => Array.from(part));
+    return { name: output.name, datatype: output.datatype, shape: [results.length, ...inner], values };
+  });
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const part of createReadStream(path)) hash.update(part as Buffer);
+  return hash.digest("hex");
+}
+
+/** Counts of several versions by their name. */
+export function countsOf(versions: Iterable<ServedVersion>): ScoringCounts {
+  return Object.fromEntries([...versions].map(({ version, counts }) => [version, counts]));
+}

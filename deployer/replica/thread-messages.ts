@@ -1,0 +1,21 @@
+import type { RawTensor } from "../onnx/raw-tensor.ts";
+
+export interface ThreadStart {
+  readonly modelFile: string;
+  readonly threads: number;
+}
+
+export interface ToThread {
+  readonly id: number;
+  readonly inputs: readonly RawTensor[];
+}
+
+export type FromThread =
+  | { readonly say: "ready" }
+  | {
+      readonly say: "done";
+      readonly id: number;
+      readonly outputs: readonly RawTensor[];
+      readonly runMs: number;
+    }
+  | { readonly say: "failed"; readonly id: number; readonly why: string };

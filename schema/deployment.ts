@@ -1,0 +1,147 @@
+import { z } from "zod";
+import { modelSample, versionReference } from "./model-version.ts";
+import { resourceName } from "./names.ts";
+import { modelSignature } from "./signature.ts";
+
+const share = z.number().gt(0).max(1);
+
+/** What one request, and all that are under way, may ask of a replica. */
+export const scoringLimits = z
+  .strictObject({
+    max_body_bytes: z.int().min(1024).max(1_073_741_824).default(16_777_216),
+    max_rows: z
+      .int()
+      .min(1)
+      .max(10_000_000)
+      .default(100_000)
+      .meta({ description: "Instances in one request" }),
+    timeout_ms: z
+      .int()
+      .min(1)
+      .max(3_600_000)
+      .default(30_000)
+      .meta({ description: "Longest that scoring may take" }),
+    max_wait_ms: z.int().min(1).max(3_600_000).default(5_000).meta({
+      description: "A request that would wait longer for its turn is answered with 503 at once",
+    }),
+    max_in_flight: z.int().min(1).max(100_000).default(1_024).meta({ description: "Requests per replica" }),
+  })
+  .meta({ id: "ScoringLimits" });
+export type ScoringLimits = z.infer<typeof scoringLimits>;
+
+const SHA256 = /^sha256:[0-9a-f]{64}$/;
+
+const scoringKey = z
+  .strictObject({
+    name: resourceName,
+    key: z.string().min(20, "expected at least 20 characters").max(512).optional(),
+    hash: z
+      .string()
+      .regex(SHA256, "expected sha256: and the 64 hexadecimal digits of the key's SHA-256")
+      .optional(),
+  })
+  .refine(({ key, hash }) => (key === undefined) !== (hash === undefined), "expected either key or hash");
+
+const weights = z
+  .array(z.strictObject({ version: versionReference, weight: z.number().min(0).max(100) }))
+  .min(1)
+  .max(16)
+  .refine(
+    (versions) => Math.abs(versions.reduce((sum, { weight }) => sum + weight, 0) - 100) < 1e-6,
+    "the weights are percent and have to add up to 100",
+  );
+
+/** What a canary may cost before it is taken back: it is compared with the version that has the largest weight. */
+export const canaryGuard = z
+  .strictObject({
+    action: z.enum(["roll-back", "none"]).default("roll-back"),
+    error_margin: share
+      .default(0.05)
+      .meta({ description: "Errors beyond those of the stable version that are too many, as a share" }),
+    slow_margin: share.default(0.2).meta({
+      description:
+        "Share of the calls, beyond one in twenty, that may take longer than nineteen in twenty of the stable version's",
+    }),
+    false_alarms: z
+      .number()
+      .gt(0)
+      .max(0.5)
+      .default(0.01)
+      .meta({ description: "Chance that a canary as good as the stable version is taken back" }),
+  })
+  .meta({ id: "CanaryGuard" });
+export type CanaryGuard = z.infer<typeof canaryGuard>;
+
+const common = {
+  model: resourceName,
+  host: z.string().min(1).max(255).default("127.0.0.1").meta({ description: "Address to score at" }),
+  port: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .optional()
+    .meta({ description: "The first that is free from 8430 on when absent" }),
+  replicas: z
+    .union([z.int().min(1).max(64), z.literal("auto")])
+    .default(1)
+    .meta({ description: "Processes; auto is one per processor that this server may use" }),
+  limits: scoringLimits.prefault({}),
+  guard: canaryGuard.prefault({}),
+  capture: z
+    .strictObject({ enabled: z.boolean().default(true), sample: share.default(1) })
+    .prefault({})
+    .meta({ description: "Whether scored instances are sent to the collector, and which share" }),
+};
+
+/** What is asked for. */
+export const deploymentSpec = z
+  .strictObject({
+    ...common,
+    versions: weights.meta({ description: "Versions and their share of the calls in percent" }),
+    shadow: z
+      .strictObject({ version: versionReference, fraction: share.default(1) })
+      .optional()
+      .meta({
+        description:
+          "A version that scores a fraction of the calls too and whose answers are only compared and stored",
+      }),
+    auth: z
+      .strictObject({ keys: z.array(scoringKey).min(1).max(100) })
+      .optional()
+      .meta({ description: "Keys that callers must have; anybody may call when absent" }),
+  })
+  .meta({ id: "DeploymentSpec" });
+export type DeploymentSpec = z.infer<typeof deploymentSpec>;
+
+/** A version as a replica loads it: a file, and what is known of it. */
+export const plannedVersion = z.strictObject({
+  version: z.string(),
+  weight: z.number().min(0).max(100),
+  model_file: z.string(),
+  sha256: z.string().optional(),
+  signature: modelSignature,
+  sample: modelSample.optional(),
+});
+export type PlannedVersion = z.infer<typeof plannedVersion>;
+
+/** What a replica serves. A plan has a number and never changes; a change is a new plan. */
+export const replicaPlan = z.strictObject({
+  deployment: resourceName,
+  number: z.int().min(1),
+  model: resourceName,
+  versions: z.array(plannedVersion).min(1),
+  shadow: z.strictObject({ version: plannedVersion, fraction: share }).optional(),
+  replicas: z.int().min(1).default(1),
+  threads: z
+    .int()
+    .min(1)
+    .optional()
+    .meta({ description: "Threads for one run; from what the process may use when absent" }),
+  limits: scoringLimits.prefault({}),
+  guard: canaryGuard.prefault({}),
+  auth: z.strictObject({ key_hashes: z.array(z.string().regex(SHA256)).min(1) }).optional(),
+  capture: z
+    .strictObject({ collector: z.url(), sample: share.default(1), api_key_file: z.string().optional() })
+    .optional(),
+});
+export type ReplicaPlan = z.infer<typeof replicaPlan>;

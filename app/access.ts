@@ -46,6 +46,9 @@ const CALLS: readonly (readonly [method: string, path: string, permission: Permi
   ["POST", "/v1/models/*/labels", "ingest"],
   ["POST", "/v1/capture/**", "ingest"],
   ["POST", "/v1/events-in", "ingest"],
+  // Whoever asks whether events may be sent has no key yet, and learns nothing but that they may.
+  ["OPTIONS", "/v1/capture/*", "open"],
+  ["OPTIONS", "/v1/events-in", "open"],
   ["POST", "/v1/query", "read"],
   ["POST", "/v1/models/*/exports", "read"],
   ["POST", "/v1/retrain-runs/*/status", "run-status"],

@@ -2,7 +2,15 @@ import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
 
 /** How a file is sent: a table as a whole, lines in batches. */
-export const importFormats = ["records", "csv", "parquet", "cloudevents", "azureml", "sagemaker"] as const;
+export const importFormats = [
+  "records",
+  "csv",
+  "parquet",
+  "cloudevents",
+  "kserve",
+  "azureml",
+  "sagemaker",
+] as const;
 export type ImportFormat = (typeof importFormats)[number];
 
 /** Characters of a file that its first line is looked for in. */
@@ -11,9 +19,20 @@ const LOOKED_AT = 16 * 1024 * 1024;
 /** The format of a file by its name, and where that does not tell by its first line. */
 export async function importFormatOf(file: string): Promise<ImportFormat> {
   const name = file.replace(/\.gz$/i, "");
-  if (/\.(csv|tsv)$/i.test(name)) return "csv";
+  if (isCsvName(name)) return formatOfHeader(await firstLine(file));
   if (/\.parquet$/i.test(name)) return "parquet";
   return file === "-" ? "records" : formatOfLine(await firstLine(file));
+}
+
+/** Whether a file is a table of text by its name. */
+export function isCsvName(file: string): boolean {
+  return /\.(csv|tsv)(\.gz)?$/i.test(file);
+}
+
+/** Other systems write their captures as CSV too. */
+function formatOfHeader(header: string): ImportFormat {
+  if (header.includes("$aml_dc_correlation_id")) return "azureml";
+  return /\breqType\b/.test(header) && /\binferenceService\b/.test(header) ? "kserve" : "csv";
 }
 
 /** Whatever is no capture of another system is taken for records of ours, and named line by line if it is none. */
@@ -24,8 +43,10 @@ function formatOfLine(line: string): ImportFormat {
   } catch {
     return "records";
   }
-  if (value === null || typeof value !== "object") return "records";
+  if (Array.isArray(value)) value = value[0];
+  if (value === null || value === undefined || typeof value !== "object") return "records";
   if ("captureData" in value || "groundTruthData" in value) return "sagemaker";
+  if ("ReqType" in value || "reqType" in value) return "kserve";
   return "specversion" in value ? "cloudevents" : "records";
 }
 

@@ -1,5 +1,8 @@
+import { stat } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import { type ImportFormat, importFormatOf, importFormats } from "../import-format.ts";
+import { ServiceError } from "../../schema/errors.ts";
+import type { CaptureAnswer } from "../../schema/record.ts";
+import { type ImportFormat, importFormatOf, importFormats, isCsvName } from "../import-format.ts";
 import { startProgress } from "../progress.ts";
 import { fileBytes, type ImportSummary, sendFile } from "../send-batches.ts";
 import { sendTable } from "../send-table.ts";
@@ -20,7 +23,7 @@ interface Options extends ServerOptions {
 export function importCommand(what: "records" | "labels"): Command {
   const command = withServer(
     newCommand("import", {
-      does: `send ${what === "records" ? "scoring records" : "ground truth"} from files: NDJSON, CSV, Parquet, CloudEvents, captures of Azure ML and SageMaker (.gz too, - for standard input); repeating it stores nothing twice`,
+      does: `send ${what === "records" ? "scoring records" : "ground truth"} from files: NDJSON, CSV, Parquet, CloudEvents, captures of KServe, Azure ML and SageMaker (.gz too, - for standard input); repeating it stores nothing twice`,
       example:
         what === "records"
           ? "leeway records import churn records.ndjson\nleeway records import churn --outputs score history.csv\nleeway records import churn model_inputs.jsonl model_outputs.jsonl"
@@ -98,7 +101,19 @@ async function importFile({
       return { ...counts, errors: errors.map(({ index, ...error }) => ({ row: index + 1, ...error })) };
     }
     const at =
-      format === "records" ? own : withQuery(capturePath(format, model), options, ["inputs", "outputs"]);
+      format === "records"
+        ? own
+        : withQuery(await capturePath(format, model, file), options, ["inputs", "outputs"]);
+    if (format !== "records" && isCsvName(file)) {
+      const onProgress = (bytes: number) => progress.update(bytes);
+      const answer = (await sendTable(client, {
+        path: at,
+        file,
+        format: "csv",
+        onProgress,
+      })) as CaptureAnswer;
+      return tableSummary(answer);
+    }
     return await sendFile(client, {
       path: at,
       file,
@@ -109,9 +124,35 @@ async function importFile({
   }
 }
 
-function capturePath(format: "cloudevents" | "azureml" | "sagemaker", model: string): string {
-  const route = format === "cloudevents" ? "/v1/events-in" : `/v1/capture/${format}`;
-  return `${route}?${new URLSearchParams({ model })}`;
+/** Where the file goes, with what only its name and date tell. */
+async function capturePath(
+  format: "cloudevents" | "kserve" | "azureml" | "sagemaker",
+  model: string,
+  file: string,
+): Promise<string> {
+  const query = new URLSearchParams({ model });
+  if (format === "kserve" && file !== "-") query.set("at", (await stat(file)).mtime.toISOString());
+  if (format === "azureml" && isCsvName(file)) query.set("collection", collectionOf(file));
+  return `${format === "cloudevents" ? "/v1/events-in" : `/v1/capture/${format}`}?${query}`;
+}
+
+/** Azure ML's first data collector has the side of a call in the path only. */
+function collectionOf(file: string): string {
+  const found = [...file.matchAll(/inputs|predictions/g)].at(-1)?.[0];
+  if (found !== undefined) return found;
+  throw new ServiceError(
+    "invalid-input",
+    `the path of ${file} says neither inputs nor predictions, which is how the two are told apart: name the file inputs.csv or predictions.csv`,
+  );
+}
+
+/** Lines are counted with the header. */
+function tableSummary({ errors, notes, events: _, ...counts }: CaptureAnswer): ImportSummary {
+  return {
+    ...counts,
+    errors: errors.map(({ index, ...error }) => ({ line: index + 2, ...error })),
+    notes: notes.map(({ index, note }) => ({ line: index + 2, note })),
+  };
 }
 
 function withQuery(at: string, options: Options, names: readonly (keyof Options)[]): string {

@@ -50,6 +50,7 @@ export function addCaptureRoutes(api: OpenAPIHono, foreign: ForeignBodies): void
       format: "events",
     },
   ] as const;
+  for (const { path } of formats) agreeToWebhooks(api, path);
   for (const { path, summary, format } of formats) {
     const route = createRoute({
       method: "post",
@@ -86,4 +87,17 @@ export function addCaptureRoutes(api: OpenAPIHono, foreign: ForeignBodies): void
       return context.json(await foreign.capture({ format, model, collection, time }, body), 202);
     });
   }
+}
+
+/**
+ * Senders of CloudEvents ask whether they may send here before they do (CloudEvents webhook specification, §4). To send takes
+ * a key all the same; this only says that events are expected.
+ */
+function agreeToWebhooks(api: OpenAPIHono, path: string): void {
+  api.on("OPTIONS", path, (context) => {
+    const origin = context.req.header("webhook-request-origin");
+    const agreed =
+      origin === undefined ? {} : { "webhook-allowed-origin": origin, "webhook-allowed-rate": "*" };
+    return context.body(null, 200, { allow: "OPTIONS, POST", ...agreed });
+  });
 }

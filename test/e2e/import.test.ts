@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -74,6 +74,48 @@ describe("leeway records import", { timeout: 60_000 }, () => {
     expect(code).toBe(0);
     expect(stdout).toContain("0 rejected, 3 halves of calls wait for the other half");
     expect(stdout).toContain("3 records: 3 stored, 0 there already, 0 rejected\n");
+  });
+
+  it("joins the files of KServe's logger, in JSON and CSV, at the time of the files", async () => {
+    const bytes = { request: '{"instances":[{"age":31}]}', response: '{"predictions":[0.5]}' };
+    const record = (side: "request" | "response", id: string) => ({
+      Bytes: Buffer.from(bytes[side]).toString("base64"),
+      ReqType: `org.kubeflow.serving.inference.${side}`,
+      Id: id,
+      InferenceService: "churn",
+    });
+    writeFileSync(
+      file("k1-request.json"),
+      JSON.stringify([record("request", "k1"), record("request", "k2")]),
+    );
+    writeFileSync(file("k1-response.json"), JSON.stringify(record("response", "k1")));
+    const { Bytes, ReqType, Id, InferenceService } = record("response", "k2");
+    const row = [Bytes, ReqType, Id, InferenceService].join(",");
+    writeFileSync(file("k2-response.csv"), `bytes,reqType,id,inferenceService\n${row}\n`);
+    utimesSync(file("k1-request.json"), new Date(), new Date("2026-01-02T03:04:05Z"));
+    const files = ["k1-request.json", "k1-response.json", "k2-response.csv"].map(file);
+    const { code, stdout } = await run("records", "import", "kserve", ...files, "--json");
+    expect([code, JSON.parse(stdout)]).toMatchObject([
+      0,
+      [{ waiting: 2 }, { stored: 1, waiting: 0 }, { stored: 1, waiting: 0 }],
+    ]);
+    const query = 'select record_id, in_age, out_prediction, "time" from kserve order by all';
+    const { stdout: rows } = await run("query", query, "--format", "json");
+    expect(rows).toContain("2026-01-02");
+  });
+
+  it("joins the tables of Azure ML's first data collector by their paths", async () => {
+    const added = "$aml_dc_correlation_id,$aml_dc_scoring_timestamp,$aml_model_name,$aml_model_version";
+    const same = "c1,2020-08-13T15:54:16.691697,credit,7";
+    mkdirSync(file("inputs/2020"), { recursive: true });
+    writeFileSync(file("inputs/2020/data.csv"), `age,${added}\n31,${same}\n44,${same}\n`);
+    writeFileSync(file("predictions.csv.gz"), gzipSync(`score,${added}\n0.8,${same}\n0.1,${same}\n`));
+    const files = [file("inputs/2020/data.csv"), file("predictions.csv.gz")];
+    const { code, stdout } = await run("records", "import", "credit", ...files, "--json");
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, [{ waiting: 1 }, { stored: 2, waiting: 0 }]]);
+    writeFileSync(file("data.csv"), `age,${added}\n31,${same}\n`);
+    const unnamed = await run("records", "import", "credit", file("data.csv"));
+    expect(unnamed.stderr).toContain("says neither inputs nor predictions");
   });
 
   it("names the lines of a SageMaker capture that are not understood", async () => {

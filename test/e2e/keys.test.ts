@@ -65,6 +65,21 @@ describe("keys", () => {
     expect(detail).toContain(`key "the-${role}" has the role ${role}: this call needs`);
   });
 
+  it("are not asked for by who wants to know whether events may be sent", async () => {
+    const asked = (path: string, headers: Record<string, string> = {}) =>
+      fetch(`${server.url}${path}`, { method: "OPTIONS", headers });
+    const sender = { "webhook-request-origin": "events.example.com", "webhook-request-rate": "120" };
+    for (const path of ["/v1/events-in", "/v1/capture/kserve"]) {
+      const agreed = await asked(path, sender);
+      expect(agreed.status).toBe(200);
+      expect(agreed.headers.get("webhook-allowed-origin")).toBe("events.example.com");
+      expect(agreed.headers.get("webhook-allowed-rate")).toBe("*");
+      expect(agreed.headers.get("allow")).toContain("POST");
+    }
+    expect((await asked("/v1/events-in")).headers.get("webhook-allowed-origin")).toBeNull();
+    expect((await asked("/v1/alerts", sender)).status).toBe(401);
+  });
+
   it.each([
     { what: "without a key", key: undefined },
     { what: "with a key that is not known", key: "lw_a-key-that-nobody-has-made" },

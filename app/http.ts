@@ -3,6 +3,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
+import { isMlflowPath, mlflowErrorAnswer } from "../registry/mlflow/error-answer.ts";
 import { ServiceError } from "../schema/errors.ts";
 import type { Guard } from "./auth.ts";
 import type { Log } from "./log.ts";
@@ -10,7 +11,8 @@ import { mishapResponse, problemResponse } from "./problem.ts";
 
 /** Longest body of calls that carry settings. Routes that take in data bound their own. */
 const SETTINGS_BYTES = 1024 * 1024;
-const TAKES_DATA = /\/(?:records|labels|baseline)$|^\/v1\/(?:capture\/|events-in$|models$)/;
+const TAKES_DATA =
+  /\/(?:records|labels|baseline)$|^\/v1\/(?:capture\/|events-in$|models$)|^\/api\/2\.0\/mlflow-artifacts\//;
 
 /** An API without routes: what goes wrong in any of them becomes a problem document here. */
 export function createApi({ log, guard }: { readonly log: Log; readonly guard: Guard }): OpenAPIHono {
@@ -86,15 +88,17 @@ function boundSettings(): MiddlewareHandler {
   };
 }
 
-function answerError(
+async function answerError(
   error: Error,
   c: Context,
   { log, api }: { readonly log: Log; readonly api: OpenAPIHono },
-): Response | Promise<Response> {
+): Promise<Response> {
   const requestId = requestIdOf(c);
   const { incoming } = c.env as { readonly incoming?: IncomingMessage };
   if (error instanceof HTTPException && error.status < 500) return answerHttpException(error, c, api);
-  return mishapResponse(error, { log, requestId, incoming, method: c.req.method, path: c.req.path });
+  const { method, path } = c.req;
+  const answer = await mishapResponse(error, { log, requestId, incoming, method, path });
+  return isMlflowPath(path) ? mlflowErrorAnswer(error, answer) : answer;
 }
 
 /** Thrown by the router: a body that is not JSON, or of a type that the call does not take. */

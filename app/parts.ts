@@ -9,6 +9,7 @@ import { TableUpload } from "../collector/capture-formats/table-upload.ts";
 import { type Collector, openCollector } from "../collector/collector.ts";
 import { modelInspector } from "../deployer/inspect-model.ts";
 import { Outbox } from "../events/outbox.ts";
+import { PendingArtifacts } from "../registry/mlflow/pending-artifacts.ts";
 import { Registry } from "../registry/registry.ts";
 import { Retrain } from "../retrain-trigger/retrain.ts";
 import { durationMs } from "../schema/duration.ts";
@@ -44,6 +45,8 @@ export interface Parts extends MonitorParts {
   readonly alerts: Alerts;
   readonly retrain: Retrain;
   readonly registry: Registry;
+  /** Files that MLflow clients have sent ahead of their versions. */
+  readonly pending: PendingArtifacts;
   readonly events: EventStore;
   readonly metrics: ServiceMetrics;
   readonly queries: QueryRunner;
@@ -142,6 +145,7 @@ export async function openParts({
       queries,
       records,
       registry,
+      pending: new PendingArtifacts({ blobs: registry.blobs, mostBytes: config.max_model_bytes, now }),
       exports: new Exports({ database, records, folder: join(dataDir, "exports"), version, now }),
       hourCounts: new HourCounts(database),
       baselines: new Baselines(database, collect),

@@ -3,6 +3,7 @@ import { addAlertRoutes } from "../alerts/routes.ts";
 import { addCaptureRoutes } from "../collector/capture-formats/routes.ts";
 import { addCollectorRoutes } from "../collector/routes.ts";
 import { addEventRoutes } from "../events/routes.ts";
+import { addMlflowRoutes } from "../registry/mlflow/routes.ts";
 import { addRegistryRoutes } from "../registry/routes.ts";
 import { addRetrainRoutes } from "../retrain-trigger/routes.ts";
 import { addBaselineRoutes } from "./baseline-routes.ts";
@@ -40,6 +41,7 @@ export function addRoutes(
   addLabelRoutes(api, { ...parts, flush: () => parts.collector.flush() });
   addMonitorRoutes(api, parts);
   addRegistryRoutes(api, parts.registry);
+  addMlflowRoutes(api, parts);
   addAlertRoutes(api, parts.alerts);
   addRetrainRoutes(api, parts.retrain);
   addEventRoutes(api, parts.events);

@@ -232,7 +232,7 @@ export class Registry {
     const [found] = await this.models({
       conditions: [{ field: "name", operator: "=", values: [name] }],
       known: "in-any-way",
-      order: "name",
+      order: [{ by: "name", direction: "up" }],
       limit: 1,
     });
     if (!found) throw noModel(name);
@@ -280,7 +280,7 @@ export class Registry {
     if (!(await this.#store.registered(name))) throw noModel(name);
     const all = await this.#store.versions({
       conditions: [{ field: "name", operator: "=", values: [name] }],
-      order: "oldest-first",
+      order: [{ by: "version", direction: "up" }],
       limit: Number.MAX_SAFE_INTEGER,
     });
     await this.#deleteFiles(all, async (tx) => {
@@ -361,12 +361,13 @@ export class Registry {
   }
 
   async #withAliases(versions: readonly StoredVersion[], model: string | undefined): Promise<ModelVersion[]> {
-    const aliases = await this.aliases.current(model);
+    const aliases = new Map<string, string[]>();
+    for (const { model: of, version, alias } of await this.aliases.current(model)) {
+      aliases.set(`${of}:${version}`, [...(aliases.get(`${of}:${version}`) ?? []), alias]);
+    }
     return versions.map(({ served_sha256: _, ...version }) => ({
       ...version,
-      aliases: aliases
-        .filter((to) => to.model === version.model && to.version === version.version)
-        .map(({ alias }) => alias),
+      aliases: aliases.get(`${version.model}:${version.version}`) ?? [],
     }));
   }
 

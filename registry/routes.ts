@@ -1,6 +1,5 @@
 import { Readable } from "node:stream";
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import { z } from "zod";
 import { ServiceError } from "../schema/errors.ts";
 import {
@@ -17,6 +16,7 @@ import {
 } from "../schema/model-version.ts";
 import { resourceName } from "../schema/names.ts";
 import { timeText } from "../schema/record.ts";
+import { callerOf } from "./caller.ts";
 import { cursorOf, readCount, readCursor } from "./cursor.ts";
 import { archiveAnswer, fileAnswer, fileOf } from "./file-answers.ts";
 import { readRegistration } from "./registration-form.ts";
@@ -241,7 +241,7 @@ export function addRegistryRoutes(api: OpenAPIHono, registry: Registry): void {
     const models = await registry.models({
       conditions: parseSearch(q ?? "", "own"),
       known: "in-any-way",
-      order: "name",
+      order: [{ by: "name", direction: "up" }],
       limit,
       after: readCursor(cursor),
     });
@@ -268,7 +268,7 @@ function addVersionRoutes(api: OpenAPIHono, registry: Registry): void {
     const offset = readCount(cursor) ?? 0;
     const versions = await registry.versions({
       conditions: [{ field: "name", operator: "=", values: [model] }, ...parseSearch(q ?? "", "own")],
-      order: "newest-first",
+      order: [{ by: "version", direction: "down" }],
       limit,
       offset,
     });
@@ -332,11 +332,6 @@ function addAliasRoutes(api: OpenAPIHono, registry: Registry): void {
     const changes = found.map(({ number: _, ...change }) => change);
     return c.json({ changes, cursor: last ? cursorOf(last.number) : null }, 200);
   });
-}
-
-/** Name of the API key that the call came with; nobody's where the server is open. */
-function callerOf(c: Context): string | undefined {
-  return c.get("caller") as string | undefined;
 }
 
 function valid<T>(schema: z.ZodType<T>, params: Readonly<Record<string, string>>): T {

@@ -9,6 +9,7 @@ import type {
 } from "../schema/model-version.ts";
 import type { ModelSignature } from "../schema/signature.ts";
 import type { Database, Parameters, Transaction } from "./database.ts";
+import { identifier } from "./identifier.ts";
 import { type Condition, whereModels, whereVersions } from "./model-conditions.ts";
 
 type Reads = Pick<Transaction, "all">;
@@ -32,29 +33,13 @@ export interface RegisteredModel {
   readonly updated_at: string;
 }
 
-export type VersionOrder =
-  | "newest-first"
-  | "name"
-  | "changed-last-first"
-  | "changed-first-first"
-  | "oldest-first";
-
-const VERSION_ORDER: Readonly<Record<VersionOrder, string>> = {
-  "newest-first": "v.model, v.version desc",
-  "oldest-first": "v.model, v.version",
-  name: "v.model, v.version desc",
-  "changed-last-first": "v.updated_at desc, v.model, v.version desc",
-  "changed-first-first": "v.updated_at, v.model, v.version desc",
-};
-
-export type ModelOrder = "name" | "name-backwards" | "changed-last-first" | "changed-first-first";
-
-const MODEL_ORDER: Readonly<Record<ModelOrder, string>> = {
-  name: "k.name",
-  "name-backwards": "k.name desc",
-  "changed-last-first": "r.updated_at desc nulls last, k.name",
-  "changed-first-first": "r.updated_at nulls last, k.name",
-};
+/** What a list is ordered by, the first first. */
+export type Order<Key extends string> = readonly {
+  readonly by: Key;
+  readonly direction: "up" | "down";
+}[];
+export type VersionOrder = Order<"model" | "version" | "created_at" | "updated_at">;
+export type ModelOrder = Order<"name" | "created_at" | "updated_at">;
 
 interface VersionRow {
   readonly model: string;
@@ -237,7 +222,7 @@ export class ModelRegistryStore {
   }): Promise<StoredVersion[]> {
     const where = whereVersions(conditions);
     const rows = await this.#database.all<VersionRow>(
-      `${VERSIONS} where ${["true", ...where.conditions].join(" and ")} order by ${VERSION_ORDER[order]}
+      `${VERSIONS} where ${["true", ...where.conditions].join(" and ")} order by ${orderText(order, "v")}
        limit ${Math.trunc(limit)} offset ${Math.trunc(offset)}`,
       where.parameters,
     );
@@ -285,7 +270,7 @@ export class ModelRegistryStore {
          c.latest, coalesce(c.versions, 0) as versions
        from known k left join registered_models r on r.name = k.name and r.deleted_at is null left join counted c on c.model = k.name
        where ${all.join(" and ")}
-       order by ${MODEL_ORDER[order]} limit ${Math.trunc(limit)} offset ${Math.trunc(offset)}`,
+       order by ${orderText(order, "r")} limit ${Math.trunc(limit)} offset ${Math.trunc(offset)}`,
       { ...where.parameters, ...(after === undefined ? {} : { after }) } as Parameters,
     );
     return rows.map(summaryOf);
@@ -393,4 +378,14 @@ function summaryOf(row: ModelRow): Omit<ModelSummary, "aliases"> {
 
 function jsonOrNull(value: unknown): string | null {
   return value === null ? null : JSON.stringify(value);
+}
+
+/** As SQL; keys are those of the type above, and a model's name is that of the list of all known ones. */
+function orderText(order: Order<string>, table: string): string {
+  return order
+    .map(({ by, direction }) => {
+      const column = by === "name" ? "k.name" : `${table}.${identifier(by)}`;
+      return direction === "up" ? `${column} asc nulls first` : `${column} desc nulls last`;
+    })
+    .join(", ");
 }

@@ -338,7 +338,7 @@ describe("a search", () => {
         await it_.registry.models({
           conditions: parseSearch(query, "own"),
           known: "in-any-way",
-          order: "name",
+          order: [{ by: "name", direction: "up" }],
           limit: 10,
         })
       ).map(({ name }) => name);

@@ -7,7 +7,7 @@
  * @returns undefined for the upper end when the sample is too small to bound it.
  * @see Conover, Practical Nonparametric Statistics (1999), section 3.2.
  * @example
- * percentileRanks(1000, 99); // { lower: 983, upper: 996 }
+ * percentileRanks(1000, 99); // { lower: 982, upper: 996 }
  */
 export function percentileRanks(
   count: number,
@@ -25,5 +25,5 @@ export function percentileRanks(
 
 /** Requests needed so that the percentile has ten values above it: below, it says little. */
 export function neededRequests(percentile: number): number {
-  return Math.ceil(10 / (1 - percentile / 100) - 1e-9);
+  return Math.ceil(10 / (1 - percentile / 100) - 1e-6);
 }

@@ -52,7 +52,7 @@ export async function startCommand(
     );
   }
   const text = target.command.replaceAll("{port}", String(port));
-  const [program = "/bin/sh", ...args] = wrap(["/bin/sh", "-c", text]);
+  const [program = "/bin/sh", ...args] = wrap(["/bin/sh", "-c", isSimple(text) ? `exec ${text}` : text]);
   const startedMs = clock.monotonicMs();
   const child = spawn(program, args, {
     detached: true,
@@ -87,6 +87,13 @@ export async function startCommand(
     },
     stop,
   };
+}
+
+/** Whether it is one program with its arguments: then no shell has to stay around it. */
+function isSimple(command: string): boolean {
+  return (
+    !/[;&|<>()`$\n]/.test(command.replace(/'[^']*'/g, "")) && !/^\s*(?:\w+=|exec\s|cd\s|\.\s)/.test(command)
+  );
 }
 
 async function untilReady({

@@ -7,6 +7,7 @@ import { writeJson } from "../../protocols/json.ts";
 import { Counters } from "../sidecar/counters.ts";
 import { Outbox } from "../sidecar/outbox.ts";
 import { batchPoster } from "../sidecar/post-batch.ts";
+import { failedId } from "../sidecar/record-id.ts";
 import { isSampled } from "../sidecar/sampling.ts";
 import { Spool } from "../sidecar/spool.ts";
 import { type CapturedRecord, type CaptureOptions, type CaptureStats, captureDefaults } from "./options.ts";
@@ -73,15 +74,18 @@ export class CaptureClient {
    * Takes a record. It never throws and never waits: a record that cannot be written as JSON or finds no room is counted
    * as dropped.
    *
-   * @returns The record's id, to send its label by; undefined when it was dropped.
+   * @returns The record's id, to send its label by; undefined when it was dropped. That of a failed call has an addition to
+   *   the id that was given, so that the next attempt can have that one.
    */
   capture(record: CapturedRecord): string | undefined {
     this.#captured += 1;
     try {
       const now = this.#options.now();
       const { version, deployment, sample } = this.#options;
-      const id = String(record.id ?? uuidv7());
-      const kept = (record.status ?? 0) >= 400 ? 1 : sample;
+      const failed = (record.status ?? 0) >= 400;
+      const given = String(record.id ?? uuidv7());
+      const id = failed && record.id !== undefined ? failedId(given, uuidv7()) : given;
+      const kept = failed ? 1 : sample;
       if (!isSampled(id, kept)) {
         this.#sampledOut += 1;
         return id;

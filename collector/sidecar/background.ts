@@ -9,6 +9,7 @@ import { type FlatCall, FlatCalls } from "./flat-call.ts";
 import type { BackgroundStart, FromBackground, ToBackground } from "./messages.ts";
 import { Outbox, type OutboxOptions } from "./outbox.ts";
 import { batchPoster } from "./post-batch.ts";
+import { failedId, LONGEST_ID } from "./record-id.ts";
 import { flatRecord, recordWriter } from "./record-text.ts";
 import { redactor } from "./redact.ts";
 import { isSampled } from "./sampling.ts";
@@ -20,7 +21,6 @@ import { Spool } from "./spool.ts";
  * while to decode, or a disk that stalls, delays other records and no call.
  */
 const BATCH_MS = 1_000;
-const LONGEST_ID = 512;
 /** A heavier weight is not taken. */
 const HEAVIEST = 1_000_000;
 const QUIET_MS = 60_000;
@@ -81,7 +81,7 @@ function takeCall(call: Call): void {
     return;
   }
   const own = call.idState === "open" && (decoded.id?.length ?? 0) <= LONGEST_ID ? decoded.id : undefined;
-  const id = own || call.id;
+  const id = own ? (call.status < 400 ? own : failedId(own, call.id)) : call.id;
   if (call.idState === "open" && call.status < 400 && !isSampled(id, options.sample)) {
     counters.add("sampled_out_decoded_requests");
     return;

@@ -7,10 +7,10 @@ import type { Call } from "./call.ts";
 import type { Counters } from "./counters.ts";
 import type { SidecarOptions } from "./options.ts";
 import { pathFilter } from "./path-filter.ts";
+import { failedId, LONGEST_ID } from "./record-id.ts";
 import { isSampled } from "./sampling.ts";
 import type { CallHead } from "./slab.ts";
 
-const LONGEST_ID = 512;
 /** What a call without bodies takes, about. */
 const CALL_BYTES = 512;
 const V2_INFER = /^\/v2\/models\/.+\/infer(?:\?|$)/;
@@ -62,7 +62,8 @@ export class Recording {
   readonly #hand: Hand;
   readonly #budget: Budget;
   readonly #head: RequestHead;
-  readonly #id: string;
+  #id: string;
+  #named: "by-caller" | "here";
   #idState: Call["idState"];
   #state: "looking" | "done" = "looking";
   readonly #timeMs = Date.now();
@@ -78,6 +79,7 @@ export class Recording {
     this.response = new BodyTee(options.bodyBytes, budget);
     const brought = broughtId(head.headers, options.idHeaders);
     this.#id = brought ?? randomUUID();
+    this.#named = brought === undefined ? "here" : "by-caller";
     this.#idState = brought === undefined && V2_INFER.test(head.url) ? "open" : "settled";
   }
 
@@ -88,6 +90,7 @@ export class Recording {
   answered(status: number): string | undefined {
     if (this.#idState === "open" && !mayHoldId(this.request)) this.#idState = "settled";
     if (this.#idState === "open") return undefined;
+    this.#nameFailure(status);
     if (status < 400 && !isSampled(this.#id, this.#options.sample)) {
       this.#counters.add("sampled_out_requests");
       this.drop();
@@ -107,6 +110,7 @@ export class Recording {
       return;
     }
     this.#counters.add("captured_requests");
+    this.#nameFailure(status);
     const call: CallHead = {
       id: this.#id,
       idState: this.#idState,
@@ -118,6 +122,12 @@ export class Recording {
       response: payloadOf(headers, this.response),
     };
     this.#hand(call, CALL_BYTES + this.request.bytes + this.response.bytes);
+  }
+
+  #nameFailure(status: number): void {
+    if (status < 400 || this.#named === "here") return;
+    this.#id = failedId(this.#id, randomUUID());
+    this.#named = "here";
   }
 
   /** Looks no further. */

@@ -128,6 +128,18 @@ describe("the capture client", () => {
     );
   });
 
+  it("leaves the id of a failed call to the attempt that goes well", async () => {
+    const client = new CaptureClient({ collector: server.url, model: "again" });
+    const failed = client.capture({ id: "a", inputs: { i: 1 }, status: 503 });
+    expect(failed).toMatch(/^a#[0-9a-f]{8}$/);
+    expect(client.capture({ id: "a", inputs: { i: 1 }, outputs: { p: 0.5 }, status: 200 })).toBe("a");
+    expect(await client.close()).toMatchObject({ stored: 2, duplicates: 0 });
+    await stored("select record_id, status, out_p from again order by status", [
+      ["a", 200, 0.5],
+      [failed, 503, null],
+    ]);
+  });
+
   it("sends what waits by its age alone", async () => {
     const { url, requests } = await receiver([]);
     const client = new CaptureClient({ collector: url, model: "m", batchMs: 20 });

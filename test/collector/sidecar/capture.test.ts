@@ -48,10 +48,9 @@ describe("what is recorded of a call", () => {
     const failed = await score(`${sidecar.url}/fail/503`, { age: 6 }, { "x-request-id": "failed-1" });
     await until(() => records.size === 5);
     const givenId = given.headers.get("x-leeway-record-id");
-    expect([plain, failed].map(({ headers }) => headers.get("x-leeway-record-id"))).toEqual([
-      "plain-1",
-      "failed-1",
-    ]);
+    expect(plain.headers.get("x-leeway-record-id")).toBe("plain-1");
+    const failedId = failed.headers.get("x-leeway-record-id");
+    expect(failedId).toMatch(/^failed-1#[0-9a-f]{8}$/);
     expect(named.headers.get("x-leeway-record-id")).toBeNull(); // its own is in its body
     expect(records.get("plain-1:0")).toMatchObject({
       inputs: { age: 31, city: "Köln" },
@@ -64,9 +63,29 @@ describe("what is recorded of a call", () => {
       { row: 1, version: "7", inputs: { age: 44 }, outputs: { score: 0.75 } },
     ]);
     expect(records.get(`${givenId}:0`)).toMatchObject({ inputs: { age: 5 } });
-    expect(records.get("failed-1:0")).toMatchObject({ inputs: { age: 6 }, outputs: {}, status: 503 });
+    expect(records.get(`${failedId}:0`)).toMatchObject({ inputs: { age: 6 }, outputs: {}, status: 503 });
     expect(requests[0]).toBe("POST /v1/models/churn/records Bearer key-of-the-sidecar");
     expect(sidecar.log.join()).not.toContain("key-of-the-sidecar");
+  });
+
+  it("is one record per failed attempt, and the id is left for the one that went well", async () => {
+    const { url, records } = await collector();
+    const sidecar = await sidecarBefore(await scorer(), { collector: url });
+    const id = { "x-request-id": "again" };
+    for (const path of ["/fail/503", "/fail/429", "/score"]) await score(sidecar.url + path, { age: 1 }, id);
+    for (const path of ["/v2/models/churn/infer?/fail/500", "/v2/models/churn/infer"])
+      await score(sidecar.url + path, { id: "v2-again", ...INFER });
+    await until(() => records.has("again:0") && records.has("v2-again:0"));
+    expect(records.get("again:0")).toMatchObject({ status: 200, outputs: { score: 0.5 } });
+    expect(records.get("v2-again:1")).toMatchObject({ status: 200, outputs: { score: 0.75 } });
+    const failed = [...records.values()].filter(({ id: each }) => each.includes("#"));
+    expect(failed.map(({ status, row }) => [status, row])).toEqual([
+      [503, 0],
+      [429, 0],
+      [500, 0],
+      [500, 1],
+    ]);
+    expect(new Set(failed.map(({ id: each }) => each)).size).toBe(3);
   });
 
   it("holds nothing of what is redacted", async () => {
@@ -101,10 +120,12 @@ describe("what is recorded of a call", () => {
     for (let i = 0; i < 40; i += 1)
       await score(`${sidecar.url}/v2/models/churn/infer`, { id: `call-${i}-v2`, ...INFER });
     await score(`${sidecar.url}/fail/500`, { age: 1 }, { "x-request-id": "failed" });
-    await until(() => records.has("failed:0"));
+    const isFailed = (id: string) => /^failed#[0-9a-f]{8}$/.test(id);
+    await until(() => [...records.values()].some(({ id }) => isFailed(id)));
     const inBody = Array.from({ length: 40 }, (_, i) => `call-${i}-v2`).filter((id) => isSampled(id, 0.25));
     const kept = [...records.values()].filter(({ row }) => row === 0);
-    expect(kept.map(({ id }) => id)).toEqual([...wanted, ...inBody, "failed"]);
+    const ids = kept.map(({ id }) => (isFailed(id) ? "failed" : id));
+    expect(ids).toEqual([...wanted, ...inBody, "failed"]);
     expect(kept.map(({ weight = 1 }) => weight)).toEqual([...kept.slice(1).map(() => 4), 1]);
   });
 

@@ -131,6 +131,7 @@ function startWorker(start: BackgroundStart): Worker {
     return new Worker(new URL("./background.js", import.meta.url), { workerData: start });
   }
   const program = JSON.stringify(new URL("./background.ts", import.meta.url).href);
-  const code = `import("tsx/esm/api").then(({ register }) => { register(); return import(${program}); })`;
+  const loader = JSON.stringify(import.meta.resolve("tsx/esm/api")); // the folder it is started in may know none
+  const code = `import(${loader}).then(({ register }) => { register(); return import(${program}); })`;
   return new Worker(code, { eval: true, execArgv: [], workerData: start });
 }

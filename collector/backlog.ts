@@ -1,5 +1,5 @@
 import { ServiceError } from "../schema/errors.ts";
-import type { FrameLoader } from "../store/frame-loader.ts";
+import type { FrameLoader, PreparedLoad } from "../store/frame-loader.ts";
 import type { Journal } from "../store/journal.ts";
 import type { DurableFrame } from "./group-commit.ts";
 
@@ -13,22 +13,36 @@ const LOAD_BYTES = 32 * 1024 * 1024;
 /** What is less than that waits for so many ticks: whoever reads loads it before that. */
 const PATIENCE_TICKS = 5;
 
-/** What is durable in the journal and not yet in the tables. It is bounded: requests wait for room. */
+/**
+ * What is durable in the journal and not yet in the tables. It is bounded: requests wait for room.
+ *
+ * A part of it is written to files while the part before it goes into the tables, so that neither waits for the other.
+ */
 export class Backlog {
   readonly #loader: FrameLoader;
   readonly #journal: Journal;
   readonly #limits: { readonly backlogBytes: number; readonly waitMs: number };
   readonly #loadBytes: number;
   readonly #log: (message: string, fields: object) => void;
+  readonly #letGo: (frame: DurableFrame) => void;
   #frames: DurableFrame[] = [];
+  #prepared: { readonly load: PreparedLoad; readonly frames: number }[] = [];
   #waiting: (() => void)[] = [];
-  #loading: Promise<void> | undefined;
+  #state: "idle" | "loading" = "idle";
   #failure: unknown;
   /** Since the last load. */
   #ticks = 0;
   #rows = 0;
-  /** Frames that have left it. */
-  #loaded = 0;
+  /** Frames that have left the memory, are in the tables, and are to be there as soon as can be. */
+  #written = 0;
+  #inserted = 0;
+  #wanted = 0;
+  #awaited: {
+    readonly end: number;
+    readonly resolve: () => void;
+    readonly reject: (error: unknown) => void;
+  }[] = [];
+  /** In memory; what is prepared lies in files. */
   bytes = 0;
 
   constructor(options: {
@@ -36,21 +50,24 @@ export class Backlog {
     readonly journal: Journal;
     readonly limits: { readonly backlogBytes: number; readonly waitMs: number };
     readonly log: (message: string, fields: object) => void;
+    /** Called when the memory of a frame is not needed any more. */
+    readonly letGo: (frame: DurableFrame) => void;
   }) {
     this.#loader = options.loader;
     this.#journal = options.journal;
     this.#limits = options.limits;
     this.#loadBytes = Math.min(LOAD_BYTES, (options.limits.backlogBytes * 2) / 3);
     this.#log = options.log;
+    this.#letGo = options.letGo;
   }
 
   add(frames: readonly DurableFrame[]): void {
     this.#frames.push(...frames);
     for (const { frame, bytes } of frames) {
-      this.bytes += bytes;
+      this.bytes += bytes.length;
       this.#rows += frame.rows;
     }
-    if (this.#enough() && !this.#failure) void this.#load("large").catch(() => undefined);
+    if (this.#enough() && !this.#failure) this.#begin();
   }
 
   /**
@@ -72,66 +89,101 @@ export class Backlog {
 
   /** Loads what has waited for some ticks, or could not be loaded before. */
   async tick(): Promise<void> {
-    if (this.bytes === 0 || this.#loading) return;
+    if ((this.bytes === 0 && this.#prepared.length === 0) || this.#state === "loading") return;
     this.#ticks++;
     if (this.#failure || this.#ticks >= PATIENCE_TICKS) await this.load();
   }
 
   /** Loads everything that is durable now. @throws whatever stands in its way. */
   async load(): Promise<void> {
-    await this.#loading?.catch(() => undefined);
-    await this.#load("all");
-  }
-
-  #load(which: "all" | "large"): Promise<void> {
-    this.#loading ??= this.#loadParts(which).finally(() => {
-      this.#loading = undefined;
+    const end = this.#written + this.#frames.length;
+    if (this.#inserted >= end) return;
+    this.#wanted = end;
+    const loaded = new Promise<void>((resolve, reject) => {
+      this.#awaited.push({ end, resolve, reject });
     });
-    return this.#loading;
+    this.#begin();
+    return loaded;
   }
 
-  async #loadParts(which: "all" | "large"): Promise<void> {
+  #begin(): void {
+    if (this.#state === "loading") return;
+    this.#state = "loading";
+    void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    let inserting = this.#insertPrepared(); // what an attempt that failed has left
     try {
-      // Not what comes in meanwhile, or a steady trickle would be loaded a few rows at a time without an end.
-      const end = this.#loaded + this.#frames.length;
-      while (which === "all" ? this.#loaded < end : this.#enough()) await this.#loadPart();
+      do {
+        while (this.#more()) {
+          await this.#prepare();
+          await inserting;
+          inserting = this.#insertPrepared();
+        }
+        await inserting;
+      } while (this.#more()); // what has come while the last one was inserted
       this.#failure = undefined;
     } catch (error) {
+      await inserting.catch(() => undefined);
       this.#failure = error;
       this.#log("records could not be moved from the journal into the tables", {
         error: reasonOf(error),
         backlog_bytes: this.bytes,
       });
-      throw error;
-    } finally {
-      this.#wake();
+      const awaited = this.#awaited;
+      this.#awaited = [];
+      for (const { reject } of awaited) reject(error);
     }
+    this.#state = "idle"; // in the same turn as the last look at whether there is more
+    this.#wake();
   }
 
-  async #loadPart(): Promise<void> {
+  #more(): boolean {
+    return this.#written < this.#wanted || this.#enough();
+  }
+
+  async #prepare(): Promise<void> {
     this.#ticks = 0;
     let count = 0;
     let bytes = 0;
     let rows = 0;
     for (const frame of this.#frames) {
       if (bytes >= this.#loadBytes || rows >= LOAD_ROWS) break;
-      bytes += frame.bytes;
+      bytes += frame.bytes.length;
       rows += frame.frame.rows;
       count++;
     }
     const part = this.#frames.slice(0, count);
     const last = part.at(-1);
     if (!last) return;
-    await this.#loader.load(
-      part.map(({ frame }) => frame),
-      last.position,
-    );
+    const frames = part.map(({ frame }) => frame);
+    this.#prepared.push({ load: await this.#loader.prepare(frames, last.position), frames: count });
     this.#frames = this.#frames.slice(count);
-    this.#loaded += count;
+    this.#written += count;
     this.bytes -= bytes;
     this.#rows -= rows;
+    for (const frame of part) this.#letGo(frame);
     this.#wake();
-    await this.#journal.removeBefore(last.position.segment);
+  }
+
+  /** Whoever waits for it learns of a failure; until then it is nobody's fault. */
+  #insertPrepared(): Promise<void> {
+    const inserted = this.#insertAll();
+    inserted.catch(() => undefined);
+    return inserted;
+  }
+
+  async #insertAll(): Promise<void> {
+    for (let next = this.#prepared[0]; next; next = this.#prepared[0]) {
+      await this.#loader.insert(next.load);
+      this.#prepared.shift();
+      this.#inserted += next.frames;
+      await this.#journal.removeBefore(next.load.position.segment);
+      const done = this.#awaited.filter(({ end }) => end <= this.#inserted);
+      this.#awaited = this.#awaited.filter(({ end }) => end > this.#inserted);
+      for (const { resolve } of done) resolve();
+    }
   }
 
   #enough(): boolean {

@@ -24,6 +24,7 @@ import { recoverJournal, settleSeed } from "./recover-journal.ts";
 import type { BatchFormat } from "./request-body.ts";
 import { type Reservation, Reservations } from "./reservations.ts";
 import type { Outcome, RequestContext, Rows } from "./rows.ts";
+import { SpareMemory } from "./spare-memory.ts";
 import { instantOf } from "./timestamp.ts";
 
 export interface CollectorOptions {
@@ -57,6 +58,9 @@ export interface ExportedWindow {
 /** Others get their turn after so many bytes of a long request. */
 const TURN_BYTES = 256 * 1024;
 
+/** What the frames of one load lie in is kept for those of the next. */
+const FRAME_MEMORY_BYTES = 32 * 1024 * 1024;
+
 /** Opens the collector on a data folder; what an earlier process had acknowledged is in the tables when it returns. */
 export async function openCollector(options: CollectorOptions): Promise<Collector> {
   const { database, dataDir, now } = options;
@@ -77,8 +81,10 @@ export async function openCollector(options: CollectorOptions): Promise<Collecto
   const journal = await Journal.open(folders.journal, seed, lastSegment);
   const words = [0, 4, 8, 12].map((at) => seed.readInt32LE(at)) as [number, number, number, number];
   const models = await ModelRows.open(database, words, limits, options.collect);
-  const backlog = new Backlog({ loader, journal, limits, log });
-  return new Collector({ ...options, limits, journal, models, backlog, loader, exports: folders.exports });
+  const memory = new SpareMemory(FRAME_MEMORY_BYTES);
+  const backlog = new Backlog({ loader, journal, limits, log, letGo: ({ bytes }) => memory.give(bytes) });
+  const parts = { ...options, limits, journal, models, backlog, loader, memory };
+  return new Collector({ ...parts, exports: folders.exports });
 }
 
 /** What storing a table works on. */
@@ -96,6 +102,7 @@ interface Parts extends CollectorOptions {
   readonly journal: Journal;
   readonly models: ModelRows;
   readonly backlog: Backlog;
+  readonly memory: SpareMemory;
   readonly loader: FrameLoader;
   readonly exports: string;
 }
@@ -119,6 +126,7 @@ export class Collector {
     this.#reservations = new Reservations(parts.limits.queuedBytes);
     this.#groups = new GroupCommit({
       journal: parts.journal,
+      memory: parts.memory,
       onDurable: (frames) => parts.backlog.add(frames),
       onFailed: (frames) => {
         for (const frame of frames) parts.models.forget(frame);

@@ -2,12 +2,14 @@ import { scheduler } from "node:timers/promises";
 import { encodeFrame, type Frame } from "../store/frame.ts";
 import type { Journal, JournalPosition } from "../store/journal.ts";
 import type { Rows } from "./rows.ts";
+import type { SpareMemory } from "./spare-memory.ts";
 
 /** A frame that is durable, and where in the journal it ends. */
 export interface DurableFrame {
   readonly frame: Frame;
   readonly position: JournalPosition;
-  readonly bytes: number;
+  /** The memory that the frame lies in. */
+  readonly bytes: Buffer;
 }
 
 /** Rows of a frame in which at most so many are gathered. */
@@ -22,6 +24,7 @@ const GROUP_REQUESTS = 64;
  */
 export class GroupCommit {
   readonly #journal: Journal;
+  readonly #memory: SpareMemory;
   readonly #onDurable: (frames: readonly DurableFrame[]) => void;
   readonly #onFailed: (frames: readonly Frame[]) => void;
   readonly #open = new Set<Rows>();
@@ -37,11 +40,13 @@ export class GroupCommit {
 
   constructor(options: {
     readonly journal: Journal;
+    readonly memory: SpareMemory;
     readonly onDurable: (frames: readonly DurableFrame[]) => void;
     /** Called before any of the group's requests learns of it. */
     readonly onFailed: (frames: readonly Frame[]) => void;
   }) {
     this.#journal = options.journal;
+    this.#memory = options.memory;
     this.#onDurable = options.onDurable;
     this.#onFailed = options.onFailed;
   }
@@ -99,7 +104,7 @@ export class GroupCommit {
       this.#onDurable(
         group.map(({ frame, bytes }, i) => ({
           frame,
-          bytes: bytes.length,
+          bytes,
           position: positions[i] as JournalPosition, // one for each frame
         })),
       );
@@ -114,7 +119,7 @@ export class GroupCommit {
   #seal(rows: Rows): void {
     this.#open.delete(rows);
     if (rows.rows === 0) return;
-    this.#sealed.push(encodeFrame(rows.finish()));
+    this.#sealed.push(encodeFrame(rows.finish(), (bytes) => this.#memory.take(bytes)));
     rows.reset();
   }
 }

@@ -1,4 +1,5 @@
 import { ServiceError } from "../schema/errors.ts";
+import { SpareMemory } from "./spare-memory.ts";
 
 /** Room that one request takes of what all requests may hold in memory. */
 export interface Reservation {
@@ -9,17 +10,14 @@ export interface Reservation {
   release(): void;
 }
 
-/** Memory is kept for the next request between these sizes: below it is cheap, above it is rare. */
-const LEAST_KEPT_BYTES = 16 * 1024;
-const MOST_KEPT_BYTES = 2 * 1024 * 1024;
-const MOST_KEPT = 8;
+/** What earlier requests were read into is kept for later ones, up to this. */
+const MOST_KEPT_BYTES = 8 * 1024 * 1024;
 
 /** Bytes of requests in work, bounded: whoever comes when it is full is told to come again. */
 export class Reservations {
   readonly #most: number;
   #taken = 0;
-  /** What earlier requests were read into: new memory for each keeps the garbage collector busy. */
-  readonly #spare: Buffer[] = [];
+  readonly #memory = new SpareMemory(MOST_KEPT_BYTES);
   constructor(most: number) {
     this.#most = most;
   }
@@ -33,11 +31,9 @@ export class Reservations {
     let lent: Buffer | undefined;
     return {
       memory: (bytes) => {
-        if (bytes < LEAST_KEPT_BYTES || bytes > MOST_KEPT_BYTES) return Buffer.allocUnsafe(bytes);
-        const fitting = this.#spare.findIndex(({ length }) => length >= bytes);
-        lent = this.#spare.splice(fitting, fitting === -1 ? 0 : 1)[0];
-        lent ??= Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(bytes)));
-        return lent;
+        const memory = this.#memory.take(bytes);
+        lent = memory;
+        return memory;
       },
       grow: (bytes) => {
         // A request alone is let in whatever its length: its own limit is another one.
@@ -54,7 +50,7 @@ export class Reservations {
       release: () => {
         this.#taken -= own;
         own = 0;
-        if (lent && this.#spare.length < MOST_KEPT) this.#spare.push(lent);
+        if (lent) this.#memory.give(lent);
         lent = undefined;
       },
     };

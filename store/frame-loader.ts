@@ -25,9 +25,19 @@ interface Layout {
 interface Part {
   readonly kind: Frame["kind"];
   readonly model: string;
-  readonly frames: readonly Frame[];
+  /** Every column that any of the frames has. */
+  readonly columns: readonly Pick<FrameColumn, "column" | "feature">[];
   readonly file: string;
 }
+
+/** Frames that lie in files for the database to read: nothing of them is needed in memory any more. */
+export interface PreparedLoad {
+  readonly parts: readonly Part[];
+  /** Where in the journal the last of them ends. */
+  readonly position: JournalPosition;
+}
+
+const HOUR_MICROS = 3_600_000_000;
 
 /** Moves frames from the journal into the tables: all of a load and the note that it is loaded, or nothing. */
 export class FrameLoader {
@@ -36,6 +46,7 @@ export class FrameLoader {
   readonly #now: () => Date;
   #layouts: ReadonlyMap<string, Layout>;
   #loadNumber: number;
+  #files = 0;
   #last: Promise<void> = Promise.resolve();
 
   private constructor(
@@ -82,8 +93,37 @@ export class FrameLoader {
   }
 
   /** Loads frames that lie in the journal up to `position`. */
-  load(frames: readonly Frame[], position: JournalPosition): Promise<void> {
-    return this.#alone(() => this.#loadFrames(frames, position));
+  async load(frames: readonly Frame[], position: JournalPosition): Promise<void> {
+    await this.insert(await this.prepare(frames, position));
+  }
+
+  /** Writes frames that lie in the journal up to `position` to files. When it returns they may be let go. */
+  async prepare(frames: readonly Frame[], position: JournalPosition): Promise<PreparedLoad> {
+    const groups = new Map<string, Frame[]>();
+    for (const frame of frames) {
+      const key = `${frame.kind} ${frame.model}`;
+      const group = groups.get(key);
+      if (group) group.push(frame);
+      else groups.set(key, [frame]);
+    }
+    const parts: Part[] = [];
+    try {
+      for (const group of groups.values()) {
+        const { kind, model } = group[0] as Frame; // no group is empty
+        const file = join(this.#folder, `load-${++this.#files}.parquet`);
+        parts.push({ kind, model, columns: columnsOf(group), file });
+        await writeParquet(file, group);
+      }
+    } catch (error) {
+      await removeFiles(parts);
+      throw error;
+    }
+    return { parts, position };
+  }
+
+  /** Moves what is prepared into the tables, in the order in which it was prepared. When it fails it may be tried again. */
+  insert(prepared: PreparedLoad): Promise<void> {
+    return this.#alone(() => this.#insert(prepared));
   }
 
   /**
@@ -100,7 +140,7 @@ export class FrameLoader {
         const before = this.#layouts.get(load.model);
         const after = await this.#database.transaction(async (tx) => {
           const current = before ?? (await makeModel(tx, load.model, this.#layouts));
-          const added = newColumns([{ ...load.keys, columns: load.columns }], current.columns);
+          const added = newColumns(load.columns, current.columns);
           await addColumns(tx, current.model, added);
           await insertTable(tx, current.model, load, { keysFile, now });
           await tx.run(touchHours(hoursOf(load, keysFile, now)), {
@@ -128,78 +168,59 @@ export class FrameLoader {
     return turn;
   }
 
-  async #loadFrames(frames: readonly Frame[], position: JournalPosition): Promise<void> {
+  async #insert({ parts, position }: PreparedLoad): Promise<void> {
     const loadNumber = this.#loadNumber + 1;
-    const parts = this.#parts(frames, loadNumber);
-    try {
-      for (const part of parts) await writeParquet(part.file, part.frames);
-      const layouts = new Map(this.#layouts);
-      await this.#database.transaction(async (tx) => {
-        for (const part of parts) {
-          const before = layouts.get(part.model);
-          const after =
-            part.kind === "records"
-              ? await this.#loadRecords(tx, part, before, layouts, loadNumber)
-              : await this.#loadLabels(tx, part, before, layouts, loadNumber);
-          layouts.set(part.model, after);
-          if (after !== before) await refreshView(tx, after.model, after.columns);
-        }
-        await tx.run("delete from journal_segments where segment <= $segment", {
-          segment: position.segment,
-        });
-        await tx.run("insert into journal_segments values ($segment, $end)", {
-          segment: position.segment,
-          end: position.end,
-        });
+    const layouts = new Map(this.#layouts);
+    await this.#database.transaction(async (tx) => {
+      for (const part of parts) {
+        const before = layouts.get(part.model);
+        const after =
+          part.kind === "records"
+            ? await this.#loadRecords(tx, part, before, layouts, loadNumber)
+            : await this.#loadLabels(tx, part, before, layouts, loadNumber);
+        layouts.set(part.model, after);
+        if (after !== before) await refreshView(tx, after.model, after.columns);
+      }
+      await tx.run("delete from journal_segments where segment <= $segment", { segment: position.segment });
+      await tx.run("insert into journal_segments values ($segment, $end)", {
+        segment: position.segment,
+        end: position.end,
       });
-      this.#layouts = layouts;
-      this.#loadNumber = loadNumber;
-    } finally {
-      for (const { file } of parts) await rm(file, { force: true });
-    }
-  }
-
-  #parts(frames: readonly Frame[], loadNumber: number): Part[] {
-    const groups = new Map<string, Frame[]>();
-    for (const frame of frames) {
-      const key = `${frame.kind} ${frame.model}`;
-      const group = groups.get(key);
-      if (group) group.push(frame);
-      else groups.set(key, [frame]);
-    }
-    return [...groups.values()].map((group, i) => {
-      const { kind, model } = group[0] as Frame; // no group is empty
-      return { kind, model, frames: group, file: join(this.#folder, `load-${loadNumber}-${i}.parquet`) };
     });
+    this.#layouts = layouts;
+    this.#loadNumber = loadNumber;
+    await removeFiles(parts);
   }
 
   async #loadRecords(
     tx: Transaction,
-    { model, frames, file }: Part,
+    { model, columns, file }: Part,
     before: Layout | undefined,
     layouts: ReadonlyMap<string, Layout>,
     loadNumber: number,
   ): Promise<Layout> {
     const current = before ?? (await makeModel(tx, model, layouts));
-    const added = newColumns(frames, current.columns);
+    const added = newColumns(columns, current.columns);
     await addColumns(tx, current.model, added);
     const table = identifier(current.model.recordsTable);
-    await insert(tx, table, frames, file);
-    const hours = `select date_trunc('hour', make_timestamptz(time)) as hour, count(*) as records
-      from read_parquet(${literal(file)}) group by all`;
+    await insert(tx, table, columns, file);
+    // A fifth of what date_trunc takes; the remainder is that of the division rounded down, before 1970 too.
+    const hours = `select make_timestamptz(hour) as hour, records
+      from (select time - ((time % ${HOUR_MICROS}) + ${HOUR_MICROS}) % ${HOUR_MICROS} as hour, count(*) as records
+        from read_parquet(${literal(file)}) group by all)`;
     await tx.run(touchHours(hours), { model, load: loadNumber, now: this.#now().toISOString() });
     return added.length === 0 ? current : { model: current.model, columns: [...current.columns, ...added] };
   }
 
   async #loadLabels(
     tx: Transaction,
-    { model, frames, file }: Part,
+    { model, columns, file }: Part,
     before: Layout | undefined,
     layouts: ReadonlyMap<string, Layout>,
     loadNumber: number,
   ): Promise<Layout> {
     const current = before ?? (await makeModel(tx, model, layouts));
-    await insert(tx, identifier(current.model.labelsTable), frames, file);
+    await insert(tx, identifier(current.model.labelsTable), columns, file);
     // The hours of the labelled records have changed too.
     await tx.run(
       `insert into touched_hours
@@ -239,19 +260,25 @@ function touchHours(hours: string): string {
       load_number = excluded.load_number, updated_at = excluded.updated_at`;
 }
 
+/** Every column that any of the frames has, once. */
+function columnsOf(frames: readonly Frame[]): Part["columns"] {
+  const columns = new Map<string, Part["columns"][number]>();
+  for (const frame of frames) {
+    for (const { column, feature } of frame.columns) {
+      if (!columns.has(column)) columns.set(column, feature ? { column, feature } : { column });
+    }
+  }
+  return [...columns.values()];
+}
+
 /** Features and outputs that the table has no column for yet. */
 function newColumns(
-  frames: readonly {
-    readonly columns: readonly {
-      readonly column: string;
-      readonly feature?: FrameColumn["feature"] | undefined;
-    }[];
-  }[],
+  columns: readonly { readonly column: string; readonly feature?: FrameColumn["feature"] | undefined }[],
   known: readonly ModelColumn[],
 ): ModelColumn[] {
   const names = new Set(known.map(({ column }) => column));
   const added: ModelColumn[] = [];
-  for (const { column, feature } of frames.flatMap(({ columns }) => columns)) {
+  for (const { column, feature } of columns) {
     if (!feature || names.has(column)) continue;
     names.add(column);
     added.push({ ...feature, column });
@@ -259,9 +286,8 @@ function newColumns(
   return added;
 }
 
-async function insert(tx: Transaction, table: string, frames: readonly Frame[], file: string): Promise<void> {
-  const columns = [...new Set(frames.flatMap((frame) => frame.columns.map(({ column }) => column)))];
-  const values = columns.map((column) =>
+async function insert(tx: Transaction, table: string, columns: Part["columns"], file: string): Promise<void> {
+  const values = columns.map(({ column }) =>
     column === "time" || column === "received_at"
       ? `make_timestamptz(${identifier(column)})`
       : column === "weight"
@@ -269,9 +295,13 @@ async function insert(tx: Transaction, table: string, frames: readonly Frame[], 
         : identifier(column),
   );
   await tx.run(
-    `insert into ${table} (${columns.map(identifier).join(", ")})
+    `insert into ${table} (${columns.map(({ column }) => identifier(column)).join(", ")})
      select ${values.join(", ")} from read_parquet(${literal(file)})`,
   );
+}
+
+async function removeFiles(parts: readonly Part[]): Promise<void> {
+  for (const { file } of parts) await rm(file, { force: true });
 }
 
 /** The type that the view's `label` has when these come to those of type `before`. */

@@ -28,11 +28,11 @@ interface Header extends Omit<Frame, "columns"> {
   readonly columns: readonly (Omit<FrameColumn, "present" | "data"> & { readonly bytes: number })[];
 }
 
-/** The frame as bytes, and the same frame with its columns lying in those bytes. */
-export function encodeFrame({ kind, model, rows, columns }: Frame): {
-  readonly bytes: Buffer;
-  readonly frame: Frame;
-} {
+/** The frame as bytes, in memory that `allocate` gives, and the same frame with its columns lying in those bytes. */
+export function encodeFrame(
+  { kind, model, rows, columns }: Frame,
+  allocate: (bytes: number) => Buffer = Buffer.allocUnsafe,
+): { readonly bytes: Buffer; readonly frame: Frame } {
   let header = `{"kind":"${kind}","model":${JSON.stringify(model)},"rows":${rows},"columns":[`;
   let total = 0;
   for (const column of columns) {
@@ -41,7 +41,7 @@ export function encodeFrame({ kind, model, rows, columns }: Frame): {
   }
   header += "]}";
   const headerBytes = Buffer.byteLength(header);
-  const bytes = Buffer.allocUnsafe(4 + headerBytes + total);
+  const bytes = allocate(4 + headerBytes + total);
   bytes.writeUInt32LE(headerBytes, 0);
   bytes.write(header, 4);
   let at = 4 + headerBytes;

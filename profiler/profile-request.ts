@@ -46,7 +46,7 @@ export interface Pace {
   readonly verifySeconds: number;
 }
 
-export const PACES: Readonly<Record<ProfileRequest["mode"], Pace>> = {
+const PACES: Readonly<Record<ProfileRequest["mode"], Pace>> = {
   quick: {
     windowSeconds: [2.5, 4],
     warmUpSeconds: [2, 5],
@@ -68,3 +68,20 @@ export const PACES: Readonly<Record<ProfileRequest["mode"], Pace>> = {
     verifySeconds: 60,
   },
 };
+
+const USUAL_BUDGET_MS = { quick: 45_000, full: 240_000 } as const;
+
+/** The pace of a mode, with shorter windows when the budget is below the usual one. */
+export function paceOf({ mode, budgetMs }: Pick<ProfileRequest, "mode" | "budgetMs">): Pace {
+  const pace = PACES[mode];
+  const share = Math.min(1, budgetMs / USUAL_BUDGET_MS[mode]);
+  const scaled = ([least, most]: readonly [number, number]) =>
+    [Math.max(1, share * least), Math.max(1, share * most)] as const;
+  return {
+    ...pace,
+    windowSeconds: scaled(pace.windowSeconds),
+    warmUpSeconds: scaled(pace.warmUpSeconds),
+    verifySeconds: share * pace.verifySeconds,
+    sweep: share < 0.5 ? pace.sweep.slice(0, 2) : pace.sweep,
+  };
+}

@@ -9,7 +9,7 @@ import type { Limiter, Limits, Unavailable } from "./limiters/limiter.ts";
 import { LoadGenerator } from "./load-generator.ts";
 import { type ProbeParts, probe, windowSeconds } from "./probe.ts";
 import { profileDocument } from "./profile-document.ts";
-import { PACES, type ProfileRequest } from "./profile-request.ts";
+import { type ProfileRequest, paceOf } from "./profile-request.ts";
 import { smallestStep } from "./smallest-step.ts";
 import { ServiceDied, Stage } from "./stage.ts";
 import { startCommand } from "./targets/start-command.ts";
@@ -141,7 +141,7 @@ class Search {
     this.#parts = {
       stage,
       request,
-      pace: PACES[request.mode],
+      pace: paceOf(request),
       cores: around.machine.cores,
       leftMs: () => this.#leftMs(),
     };

@@ -81,6 +81,10 @@ async function runCommand(flags: RunFlags): Promise<void> {
   const found = await untilStopped((signal, onPhase) =>
     runProfile(request, profileSurroundings(signal, onPhase)),
   );
+  if (flags.html !== undefined) {
+    const { profileHtml } = await import("../../profiler/report/profile-html.ts");
+    writeFileSync(flags.html, profileHtml(found));
+  }
   if (flags.out !== undefined) writeFileSync(flags.out, `${JSON.stringify(found, null, 2)}\n`);
   print(found, flags, (profile: Profile) => profileText(profile));
   process.exitCode = found.verified.verdict === "fails" ? 3 : 0;

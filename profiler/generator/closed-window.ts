@@ -18,7 +18,11 @@ export async function runClosedWindow(
   const outcomes: Record<string, number> = {};
   const started = performance.now();
   const result = await new Promise<autocannon.Result>((resolve, reject) => {
-    const run = autocannon(optionsOf(), (error, ended) => (error ? reject(error) : resolve(ended)));
+    const run = autocannon(optionsOf(), (error, ended) => {
+      signal.removeEventListener("abort", stop);
+      if (error) reject(error);
+      else resolve(ended);
+    });
     const stop = () => run.stop();
     function optionsOf(): autocannon.Options {
       return {

@@ -1,0 +1,161 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { profile } from "../../schema/profile.ts";
+import { leeway, makeFolder } from "./leeway.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const folder = makeFolder();
+afterAll(() => folder.remove());
+
+// Two milliseconds of CPU time per request, and a ready path.
+const SERVICE = `
+const { createServer } = require("node:http");
+createServer((request, response) => {
+  request.resume();
+  request.on("end", () => {
+    const until = performance.now() + 2;
+    if (request.url === "/score") while (performance.now() < until);
+    response.statusCode = request.url === "/score" || request.url === "/ready" ? 200 : 404;
+    response.end("{}");
+  });
+}).listen(process.env.PORT, "127.0.0.1");`;
+const script = join(folder.path, "service.cjs");
+const payloads = join(folder.path, "rows.csv");
+writeFileSync(script, SERVICE);
+writeFileSync(payloads, "age,name\n31,a\n42,b\n");
+const target = [
+  "--command",
+  `node ${script}`,
+  "--ready",
+  "/ready",
+  "--path",
+  "/score",
+  "--payloads",
+  payloads,
+];
+
+/** Control groups that a profiler of this process id made. */
+function groupsOf(pid: number | undefined): string[] {
+  const below = (folder: string, depth: number): string[] =>
+    namesIn(folder).flatMap((name) => {
+      if (name.startsWith(`leeway-${pid}-`)) return [join(folder, name)];
+      return depth > 0 && !name.includes(".") ? below(join(folder, name), depth - 1) : [];
+    });
+  return below("/sys/fs/cgroup", 4);
+}
+
+/** Processes whose command line holds the text. */
+function processesOf(text: string): string[] {
+  return namesIn("/proc").filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, "utf8").includes(text);
+    } catch {
+      return false; // ended meanwhile
+    }
+  });
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+describe("leeway profile run", () => {
+  it("profiles a command to the end: recommendation, evidence, grade, report, resources", async () => {
+    const [out, html] = [join(folder.path, "profile.json"), join(folder.path, "report.html")];
+    const { code, stdout, stderr } = await leeway(
+      ["profile", "run", ...target, "--rate", "40", "--slo", "p95=400ms", "--quick", "--budget", "12"].concat(
+        "--out",
+        out,
+        "--html",
+        html,
+        "--cpu-hour",
+        "0.04",
+        "--gib-hour",
+        "0.005",
+      ),
+    );
+    expect(stderr).toMatch(/profiling \d+ % looking for the highest throughput/);
+    const found = profile.parse(JSON.parse(readFileSync(out, "utf8")));
+    expect([0, 3]).toContain(code); // a machine that is busy enough fails any objective
+    expect(code).toBe(found.verified.verdict === "fails" ? 3 : 0);
+    expect(found.grade).toBe("C");
+    expect(found.reasons.join()).toContain("quick mode");
+    expect(found.target).toMatchObject({
+      kind: "command",
+      method: "POST",
+      path: "/score",
+      payloads: { count: 2 },
+    });
+    expect(found.windows.length).toBeGreaterThan(4);
+    expect(found.requests_sent).toBeGreaterThan(100);
+    expect(found.requestedQueriesPerSecond).toBe(40);
+    expect(found.recommendedCpu).toBe(found.recommendation.cpu);
+    const demandMs = found.cpu_model?.cpu_ms_per_request ?? 0;
+    expect(demandMs).toBeGreaterThan(1);
+    expect(demandMs).toBeLessThan(10);
+    expect(stdout).toContain(`grade ${found.grade}`);
+    expect(stdout).toContain("p95 over rate");
+    expect(existsSync(html)).toBe(true);
+  });
+
+  it("leaves no process and no control group behind when it is interrupted", async () => {
+    const child = spawn(
+      process.execPath,
+      ["--import", import.meta.resolve("tsx"), join(ROOT, "app/cli.ts"), "profile", "run", ...target].concat(
+        "--rate",
+        "20",
+        "--slo",
+        "p99=1s",
+        "--quick",
+      ),
+      { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"] },
+    );
+    let words = "";
+    child.stderr.on("data", (part: Buffer) => {
+      words += part;
+    });
+    await expect.poll(() => words, { timeout: 30_000 }).toMatch(/throughput|CPU time/);
+    expect(processesOf(script).length).toBeGreaterThan(1); // the service, and the profiler that was told its name
+    const generators = processesOf("generator/program");
+    expect(generators.length).toBeGreaterThan(0);
+    child.kill("SIGINT");
+    const [code] = (await once(child, "close")) as [number | null];
+    expect(code).toBe(1);
+    expect(words).toContain("stopped by SIGINT");
+    expect(processesOf(script)).toEqual([]);
+    expect(groupsOf(child.pid)).toEqual([]);
+    expect(processesOf("generator/program").filter((pid) => generators.includes(pid))).toEqual([]);
+  });
+
+  it("is used wrongly without a target", async () => {
+    const { code, stderr } = await leeway(["profile", "run", "--rate", "10", "--slo", "p99=50ms"]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/--command.*or --url/);
+  });
+
+  it("says why nothing can be measured: every request is refused", async () => {
+    const { code, stderr } = await leeway([
+      "profile",
+      "run",
+      "--command",
+      `node ${script}`,
+      "--path",
+      "/nowhere",
+      "--rate",
+      "5",
+      "--slo",
+      "p99=1s",
+      "--quick",
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/answered no request well \(404 \d+ times\).*--path/);
+    expect(processesOf(script)).toEqual([]);
+  });
+});

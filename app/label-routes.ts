@@ -77,7 +77,7 @@ const getHistory = createRoute({
   method: "get",
   path: "/v1/models/{model}/labels",
   tags: ["collect"],
-  summary: "Everything that was said of one record; the first one counts",
+  summary: "Everything that was said of one record, newest first: the newest counts",
   request: {
     params,
     query: z.object({

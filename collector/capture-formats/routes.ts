@@ -33,25 +33,29 @@ export function addCaptureRoutes(api: OpenAPIHono, foreign: ForeignBodies): void
       path: "/v1/capture/kserve",
       summary: "Take events of the loggers of KServe and Seldon Core, or what KServe's wrote to files",
       format: "events",
+      query: query.omit({ collection: true }),
     },
     {
       path: "/v1/capture/azureml",
       summary: "Take lines of Azure ML's data collector, or a CSV file of its first one",
       format: "events",
+      query: query.omit({ at: true }),
     },
     {
       path: "/v1/capture/sagemaker",
       summary: "Take lines of SageMaker's data capture, or of its ground truth",
       format: "sagemaker",
+      query: query.omit({ at: true, collection: true }),
     },
     {
       path: "/v1/events-in",
       summary: "Take CloudEvents: what a logger captured, or records and labels in their data",
       format: "events",
+      query: query.omit({ at: true, collection: true }),
     },
   ] as const;
   for (const { path } of formats) agreeToWebhooks(api, path);
-  for (const { path, summary, format } of formats) {
+  for (const { path, summary, format, query: asked } of formats) {
     const route = createRoute({
       method: "post",
       path,
@@ -60,7 +64,7 @@ export function addCaptureRoutes(api: OpenAPIHono, foreign: ForeignBodies): void
       description:
         "202 means durable. Request and answer are joined by their id, whichever comes first; a half is kept until the other comes or its time is over. What is not understood is named and keeps nothing else back.",
       request: {
-        query,
+        query: asked,
         body: {
           required: true,
           content: {
@@ -81,7 +85,7 @@ export function addCaptureRoutes(api: OpenAPIHono, foreign: ForeignBodies): void
       },
     });
     api.openapi(route, async (context) => {
-      const { model, collection, at: time, ...names } = context.req.valid("query");
+      const { model, collection, at: time, ...names } = context.req.valid("query") as z.output<typeof query>; // what is not asked for is absent
       const { incoming } = (context.env ?? {}) as { readonly incoming?: IncomingMessage };
       const body = { request: context.req.raw, incoming, query: names };
       return context.json(await foreign.capture({ format, model, collection, time }, body), 202);

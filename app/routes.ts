@@ -40,7 +40,7 @@ export function addRoutes(
   addExportRoutes(api, { ...parts, flush: () => parts.collector.flush() });
   addLabelRoutes(api, { ...parts, flush: () => parts.collector.flush() });
   addMonitorRoutes(api, parts);
-  addRegistryRoutes(api, parts.registry);
+  addRegistryRoutes(api, { ...parts, flush: () => parts.collector.flush() });
   addMlflowRoutes(api, parts);
   addAlertRoutes(api, parts.alerts);
   addRetrainRoutes(api, parts.retrain);

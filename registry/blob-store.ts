@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { uuidv7 } from "uuidv7";
+import { feed } from "./body-of.ts";
 
 /** Content that is stored, by what is in it. */
 export interface Blob {
@@ -79,11 +80,16 @@ export class BlobStore {
       },
     });
     try {
-      await pipeline(
-        content,
+      const written = pipeline(
         measured,
         createWriteStream(temporary, { mode: READ_ONLY, flags: "wx", flush: true }),
       );
+      const fed = feed(content, measured).catch((error: unknown) => {
+        measured.destroy();
+        throw error;
+      });
+      for (const end of await Promise.allSettled([fed, written]))
+        if (end.status === "rejected") throw end.reason;
       return await this.#keep(temporary, { sha256: hash.digest("hex"), bytes });
     } catch (error) {
       await rm(temporary, { force: true });

@@ -1,8 +1,8 @@
 import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import busboy from "busboy";
 import { ServiceError } from "../schema/errors.ts";
 import type { BlobStore, Held } from "./blob-store.ts";
+import { feed } from "./body-of.ts";
 import { checkFilePath, checkTogether } from "./file-path.ts";
 
 /** A file of an upload, stored and held. */
@@ -75,7 +75,7 @@ export async function receiveUpload(
   }
 
   try {
-    await pipeline(body, form, { signal: failed.signal });
+    await feed(body, form, failed.signal);
     const files = await Promise.all(storing);
     checkTogether(files.map(({ path }) => path));
     return { fields, files };
@@ -83,7 +83,7 @@ export async function receiveUpload(
     form.destroy();
     const settled = await Promise.allSettled(storing);
     await blobs.release(settled.flatMap((file) => (file.status === "fulfilled" ? [file.value] : [])));
-    throw failed.signal.aborted ? failed.signal.reason : whyUnreadable(error);
+    throw whyUnreadable(failed.signal.aborted ? failed.signal.reason : error);
   }
 }
 
@@ -113,7 +113,7 @@ function tooLarge({ modelBytes }: UploadLimits): ServiceError {
 function whyUnreadable(error: unknown): unknown {
   if (error instanceof ServiceError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  if (/Unexpected end of form|Malformed|premature|aborted/i.test(message)) {
+  if (/Unexpected end|Malformed|premature|aborted/i.test(message)) {
     return new ServiceError("invalid-input", `the upload ended before its end (${message}): send it again`, {
       cause: error,
     });

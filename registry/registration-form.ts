@@ -5,30 +5,26 @@ import type { FormField } from "./receive-upload.ts";
 type Draft = Record<string, unknown>;
 type Take = (draft: Draft, value: string, name: string) => void;
 
-/** Fields of the form and where each goes. `metadata` is the whole as JSON; the others add to it. */
+const METADATA = "metadata";
+
+/** Fields of the form beside `metadata`, which is the whole as JSON: these add to it. */
 const FIELDS: Readonly<Record<string, Take>> = {
-  metadata: (draft, value, name) => {
-    const whole = jsonOf(name, value);
-    if (whole === null || typeof whole !== "object" || Array.isArray(whole))
-      throw wrong(name, "expected a JSON object");
-    Object.assign(draft, { ...whole, ...draft });
-  },
   name: text("name"),
   model: text("name"),
   description: text("description"),
   why: text("why"),
   registered_by: text("registered_by"),
   tag: pair("tags"),
-  tags: (draft, value, name) => Object.assign(within(draft, "tags"), jsonOf(name, value)),
+  tags: (draft, value, name) => Object.assign(within(draft, "tags"), mapOf(name, value)),
   property: pair("properties"),
-  properties: (draft, value, name) => Object.assign(within(draft, "properties"), jsonOf(name, value)),
+  properties: (draft, value, name) => Object.assign(within(draft, "properties"), mapOf(name, value)),
   run: part("lineage", "run_id"),
   run_id: part("lineage", "run_id"),
   run_url: part("lineage", "run_url"),
   dataset_hash: part("lineage", "dataset_hash"),
   environment_file: part("lineage", "environment_file"),
   parent: part("lineage", "parent"),
-  lineage: (draft, value, name) => Object.assign(within(draft, "lineage"), jsonOf(name, value)),
+  lineage: (draft, value, name) => Object.assign(within(draft, "lineage"), mapOf(name, value)),
   git: (draft, value, name) => Object.assign(within(draft, "lineage"), { git: jsonOf(name, value) }),
   feature_names: listOrJson("feature_names"),
   class_labels: listOrJson("class_labels"),
@@ -44,14 +40,22 @@ const FIELDS: Readonly<Record<string, Take>> = {
 export function readRegistration(fields: readonly FormField[]): Registration {
   const draft: Draft = {};
   for (const { name, value } of fields) {
+    if (name === METADATA) Object.assign(draft, mapOf(name, value));
+  }
+  for (const { name, value } of fields) {
+    if (name === METADATA) continue;
     const take = Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined;
-    if (!take) throw wrong(name, `not known here; there are ${Object.keys(FIELDS).join(", ")}, and files`);
+    if (!take)
+      throw wrong(
+        name,
+        `not known here; there are ${[METADATA, ...Object.keys(FIELDS)].join(", ")}, and files`,
+      );
     take(draft, value, name);
   }
   const read = registration.safeParse(draft);
   if (read.success) return read.data;
   const issues = read.error.issues.map((issue) => ({
-    path: issue.path.join(".") || "metadata",
+    path: issue.path.join(".") || METADATA,
     message: "keys" in issue ? `not known here: ${issue.keys.join(", ")}` : issue.message,
   }));
   throw new ServiceError(
@@ -97,6 +101,13 @@ function within(draft: Draft, key: string): Draft {
   const inner: Draft = known !== null && typeof known === "object" ? (known as Draft) : {};
   draft[key] = inner;
   return inner;
+}
+
+function mapOf(name: string, value: string): Draft {
+  const map = jsonOf(name, value);
+  if (map === null || typeof map !== "object" || Array.isArray(map))
+    throw wrong(name, "expected a JSON object");
+  return map as Draft;
 }
 
 function jsonOf(name: string, value: string): unknown {

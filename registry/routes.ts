@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
 import { ServiceError } from "../schema/errors.ts";
@@ -16,6 +15,7 @@ import {
 } from "../schema/model-version.ts";
 import { resourceName } from "../schema/names.ts";
 import { timeText } from "../schema/record.ts";
+import { bodyOf } from "./body-of.ts";
 import { callerOf } from "./caller.ts";
 import { cursorOf, readCount, readCursor } from "./cursor.ts";
 import { archiveAnswer, fileAnswer, fileOf } from "./file-answers.ts";
@@ -217,15 +217,14 @@ const aliasHistory = createRoute({
 });
 
 /** The calls about registered models. */
-export function addRegistryRoutes(api: OpenAPIHono, registry: Registry): void {
+export function addRegistryRoutes(
+  api: OpenAPIHono,
+  { registry, flush }: { readonly registry: Registry; readonly flush: () => Promise<void> },
+): void {
   // The form is read as it comes, and files are answered as they are read: neither is for `openapi`, which parses both.
   for (const route of [postModel, getFile, getArchive]) api.openAPIRegistry.registerPath(route);
   api.post("/v1/models", async (c) => {
-    const body = c.req.raw.body;
-    const { fields, files } = await registry.receive(
-      body ? Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]) : Readable.from([]),
-      c.req.header("content-type") ?? "",
-    );
+    const { fields, files } = await registry.receive(bodyOf(c), c.req.header("content-type") ?? "");
     const said = await releasedOnError(
       () => readRegistration(fields),
       () => registry.blobs.release(files),
@@ -238,6 +237,7 @@ export function addRegistryRoutes(api: OpenAPIHono, registry: Registry): void {
   });
   api.openapi(listModels, async (c) => {
     const { q, limit, cursor } = c.req.valid("query");
+    await flush(); // a model whose first records were just acknowledged is one
     const models = await registry.models({
       conditions: parseSearch(q ?? "", "own"),
       known: "in-any-way",
@@ -248,7 +248,10 @@ export function addRegistryRoutes(api: OpenAPIHono, registry: Registry): void {
     const last = models.length === limit ? models.at(-1) : undefined;
     return c.json({ models, cursor: last ? cursorOf(last.name) : null }, 200);
   });
-  api.openapi(getModel, async (c) => c.json(await registry.model(c.req.valid("param").model), 200));
+  api.openapi(getModel, async (c) => {
+    await flush();
+    return c.json(await registry.model(c.req.valid("param").model), 200);
+  });
   api.openapi(patchModel, async (c) =>
     c.json(await registry.changeModel(c.req.valid("param").model, c.req.valid("json")), 200),
   );

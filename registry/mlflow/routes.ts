@@ -1,8 +1,8 @@
-import { Readable } from "node:stream";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { z } from "zod";
 import { ServiceError } from "../../schema/errors.ts";
+import { bodyOf } from "../body-of.ts";
 import { callerOf } from "../caller.ts";
 import { fileAnswer, fileOf } from "../file-answers.ts";
 import type { Registry } from "../registry.ts";
@@ -23,7 +23,7 @@ export function addMlflowRoutes(api: OpenAPIHono, parts: MlflowRoutesParts): voi
   for (const call of mlflowCalls) {
     describe(api, call);
     api.on([...call.methods], `${PREFIX}/${call.path}`, async (c) => {
-      const input = read(call, c.req.method === "GET" ? queryOf(c) : await bodyOf(c));
+      const input = read(call, c.req.method === "GET" ? queryOf(c) : await jsonOf(c));
       const by = callerOf(c);
       return Response.json(await call.run(input as never, { ...parts, by }));
     });
@@ -58,11 +58,7 @@ function addArtifactRoutes(api: OpenAPIHono, { registry, pending }: MlflowRoutes
     const path = c.req.param("path");
     if (placeOf(path))
       throw new ServiceError("invalid-input", "the files of a version do not change: send them elsewhere");
-    const body = c.req.raw.body;
-    await pending.put(
-      path,
-      body ? Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]) : Readable.from([]),
-    );
+    await pending.put(path, bodyOf(c));
     return Response.json({});
   });
 }
@@ -113,7 +109,7 @@ function queryOf(c: Context): Record<string, string | string[]> {
   );
 }
 
-async function bodyOf(c: Context): Promise<unknown> {
+async function jsonOf(c: Context): Promise<unknown> {
   const text = await c.req.text();
   if (text === "") return queryOf(c);
   try {

@@ -251,7 +251,7 @@ describe("an alias", () => {
         // The clock may stand still, and may be set back.
         stepMs: fc.integer({ min: -2_000, max: 5_000 }),
       }),
-      { maxLength: 25 },
+      { maxLength: 20 },
     );
     let nowMs = 0;
     const it_ = await openRegistry({ now: () => new Date(nowMs) });
@@ -299,7 +299,7 @@ describe("an alias", () => {
           }
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 10 },
     );
   }, 60_000);
 

@@ -1,5 +1,5 @@
 import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Alerts } from "../alerts/alerts.ts";
 import { type CaptureIntake, openCaptureIntake } from "../collector/capture-formats/capture-intake.ts";
@@ -7,8 +7,10 @@ import { ForeignBodies } from "../collector/capture-formats/foreign-bodies.ts";
 import { halfSeal } from "../collector/capture-formats/half-seal.ts";
 import { TableUpload } from "../collector/capture-formats/table-upload.ts";
 import { type Collector, openCollector } from "../collector/collector.ts";
+import { Deployments } from "../deployer/deployments.ts";
 import { modelInspector } from "../deployer/inspect-model.ts";
 import { Outbox } from "../events/outbox.ts";
+import { ProfileRuns } from "../profiler/profile-runs.ts";
 import { PendingArtifacts } from "../registry/mlflow/pending-artifacts.ts";
 import { Registry } from "../registry/registry.ts";
 import { Retrain } from "../retrain-trigger/retrain.ts";
@@ -27,6 +29,7 @@ import { isLoopback } from "./auth.ts";
 import { Baselines } from "./baseline.ts";
 import { collectSettings } from "./collect-settings.ts";
 import type { Config } from "./config-schema.ts";
+import { captureTarget, replicaProgram } from "./deploy-settings.ts";
 import { Exports } from "./exports.ts";
 import type { Log } from "./log.ts";
 import type { ServiceMetrics } from "./metrics.ts";
@@ -45,6 +48,7 @@ export interface Parts extends MonitorParts {
   readonly alerts: Alerts;
   readonly retrain: Retrain;
   readonly registry: Registry;
+  readonly deployments: Deployments;
   /** Files that MLflow clients have sent ahead of their versions. */
   readonly pending: PendingArtifacts;
   readonly events: EventStore;
@@ -52,6 +56,7 @@ export interface Parts extends MonitorParts {
   readonly queries: QueryRunner;
   readonly hourCounts: HourCounts;
   readonly exports: Exports;
+  readonly profileRuns: ProfileRuns;
   /** Folder for files under way; empty after a start. */
   readonly scratchDir: string;
   close(): Promise<void>;
@@ -61,6 +66,7 @@ export interface Parts extends MonitorParts {
 export async function openParts({
   config,
   publicUrl,
+  localUrl = publicUrl,
   metrics,
   log,
   now,
@@ -68,6 +74,8 @@ export async function openParts({
 }: {
   readonly config: Config;
   readonly publicUrl: () => string;
+  /** How programs of this machine reach the server. */
+  readonly localUrl?: () => string;
   readonly metrics: ServiceMetrics;
   readonly log: Log;
   readonly now: () => Date;
@@ -133,6 +141,17 @@ export async function openParts({
       now,
       inspectModel: modelInspector(scratchDir),
     });
+    const deployments = new Deployments({
+      database,
+      folder: join(resolve(dataDir), "deployments"),
+      resolve: (model, reference) => registry.resolve(model, reference),
+      program: replicaProgram(),
+      capture: () => captureTarget(config, localUrl()),
+      metrics,
+      log: (level, message, fields) => log[level](fields, message),
+      now,
+    });
+    registry.askBeforeDeleting((model, version) => deployments.userOf(model, version));
     return {
       database,
       collector,
@@ -145,12 +164,14 @@ export async function openParts({
       queries,
       records,
       registry,
+      deployments,
       pending: new PendingArtifacts({ blobs: registry.blobs, mostBytes: config.max_model_bytes, now }),
       exports: new Exports({ database, records, folder: join(dataDir, "exports"), version, now }),
       hourCounts: new HourCounts(database),
       baselines: new Baselines(database, collect),
       monitors: new MonitorStore(database),
       profiles: new ProfileStore(database),
+      profileRuns: new ProfileRuns({ database, now }),
       results: new ResultStore(database),
       events: new EventStore(database),
       alerts: new Alerts({ ...told, email }),

@@ -32,6 +32,7 @@ export interface LoadFlags {
 export interface RunFlags extends LoadFlags {
   readonly json?: boolean;
   readonly name?: string;
+  readonly of?: string;
   readonly command?: string;
   readonly url?: string;
   readonly port?: string;
@@ -41,6 +42,9 @@ export interface RunFlags extends LoadFlags {
   readonly gibHour?: string;
   readonly html?: string;
   readonly out?: string;
+  readonly save?: boolean;
+  readonly server?: string;
+  readonly apiKey?: string;
 }
 
 const BUDGET_SECONDS = { quick: 45, full: 240 } as const;
@@ -52,6 +56,7 @@ export function profileRequestOf(flags: RunFlags): ProfileRequest {
   const mode = flags.quick ? "quick" : "full";
   return {
     name: flags.name ?? (flags.command ?? flags.url ?? "service").slice(0, 80),
+    of: versionOf(flags.of),
     candidate: target.candidate,
     ...loadOf(flags, target.path),
     mode,
@@ -153,6 +158,14 @@ export function urlOf(text: string, path?: string): { readonly candidate: Candid
     throw wrong("the address holds a password: send it with --header authorization:… instead");
   }
   return { candidate: { kind: "url", origin: url.origin }, path: path ?? `${url.pathname}${url.search}` };
+}
+
+function versionOf(text: string | undefined): ProfileRequest["of"] {
+  if (text === undefined) return undefined;
+  const [model, version, ...more] = text.split(":");
+  if (!model || !version || more.length > 0)
+    throw wrong(`--of ${text}: expected a model and its version, such as churn:3`);
+  return { model, version };
 }
 
 function pricesOf({ cpuHour, gibHour }: RunFlags): ProfileRequest["prices"] {

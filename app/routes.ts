@@ -2,7 +2,9 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import { addAlertRoutes } from "../alerts/routes.ts";
 import { addCaptureRoutes } from "../collector/capture-formats/routes.ts";
 import { addCollectorRoutes } from "../collector/routes.ts";
+import { addDeployerRoutes } from "../deployer/routes.ts";
 import { addEventRoutes } from "../events/routes.ts";
+import { addProfileRoutes } from "../profiler/routes.ts";
 import { addMlflowRoutes } from "../registry/mlflow/routes.ts";
 import { addRegistryRoutes } from "../registry/routes.ts";
 import { addRetrainRoutes } from "../retrain-trigger/routes.ts";
@@ -44,7 +46,9 @@ export function addRoutes(
   addMlflowRoutes(api, parts);
   addAlertRoutes(api, parts.alerts);
   addRetrainRoutes(api, parts.retrain);
+  addDeployerRoutes(api, parts.deployments);
   addEventRoutes(api, parts.events);
+  addProfileRoutes(api, parts.profileRuns);
   addQueryRoutes(api, { queries: parts.queries, flush: () => parts.collector.flush() });
 
   addServiceRoutes(api, { metrics: parts.metrics, health, publicUrl });

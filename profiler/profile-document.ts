@@ -271,6 +271,7 @@ function targetOf({ request }: Findings): Profile["target"] {
   const sizes = load.payloads.map(({ length }) => length).sort((a, b) => a - b);
   return {
     kind: candidate.kind,
+    ...request.of,
     ...(candidate.kind === "url" ? { url: candidate.origin } : { command: candidate.command }),
     ...(candidate.kind === "command" && candidate.port !== undefined ? { port: candidate.port } : {}),
     ...(candidate.kind === "command" && candidate.ready !== undefined ? { ready: candidate.ready } : {}),

@@ -12,6 +12,8 @@ export type Candidate =
 /** What somebody wants to know. */
 export interface ProfileRequest {
   readonly name: string;
+  /** Version of a registered model that the service serves, for those who look it up. */
+  readonly of?: { readonly model: string; readonly version: string } | undefined;
   readonly candidate: Candidate;
   readonly load: Omit<LoadTarget, "origin">;
   /** Where the bodies come from, in words. */

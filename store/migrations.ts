@@ -194,4 +194,27 @@ export const migrations: readonly Migration[] = [
          changed_at timestamptz not null, changed_by varchar, why varchar)`,
     ],
   },
+  {
+    number: 11,
+    name: "deployments",
+    statements: [
+      `create table deployments (
+         name varchar primary key, model varchar not null, state varchar not null, spec json not null, host varchar not null,
+         port integer not null, plan integer, created_at timestamptz not null, updated_at timestamptz not null)`,
+      // One row: a plan of a deployment; only its outcome changes. repeats: the plan that a rollback goes back to.
+      `create table deployment_plans (
+         name varchar not null, number integer not null, kind varchar not null, why varchar, created_at timestamptz not null,
+         outcome varchar not null, error varchar, repeats integer, spec json not null, document json not null)`,
+    ],
+  },
+  {
+    number: 12,
+    name: "profiles of services",
+    statements: [
+      // One row: a profile of a service (how much CPU and memory it needs) as it was sent in.
+      `create table profile_runs (
+         id varchar primary key, name varchar not null, model varchar, version varchar, created_at timestamptz not null,
+         stored_at timestamptz not null, grade varchar not null, verdict varchar not null, document json not null)`,
+    ],
+  },
 ];

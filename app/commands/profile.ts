@@ -1,12 +1,12 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { limiterKinds } from "../../profiler/limiters/limiter.ts";
 import { rowForms } from "../../profiler/payloads.ts";
 import { ServiceError } from "../../schema/errors.ts";
-import type { Profile } from "../../schema/profile.ts";
+import type { Profile, ProfileSummary } from "../../schema/profile.ts";
 import type { RunFlags } from "../profile-flags.ts";
 import { startProgress } from "../progress.ts";
-import { newCommand, newGroup, print } from "./command.ts";
+import { clientFor, newCommand, newGroup, path, print, type ServerOptions, withServer } from "./command.ts";
 
 export function profileCommand(): Command {
   const run = newCommand("run", {
@@ -25,6 +25,7 @@ holds, 1 failed, 2 used wrongly, 3 no size meets the objective. More: docs/profi
     .option("--command <text>", "command for the shell that starts the service")
     .option("--url <url>", "address of a service that runs already, path included")
     .option("--name <name>", "name of the profile in lists and reports")
+    .option("--of <model:version>", "registered version that the service serves, for lists")
     .option("--port <port>", "port that the command listens on; a free one is given to it when absent")
     .option(
       "--ready <path>",
@@ -66,8 +67,76 @@ holds, 1 failed, 2 used wrongly, 3 no size meets the objective. More: docs/profi
     .option("--gib-hour <price>", "price of a GiB of memory for an hour")
     .option("--html <file>", "write a report")
     .option("--out <file>", "write the whole profile as JSON")
+    .option("--save", "keep the profile on the server")
+    .option("--server <url>", "address of that server (LEEWAY_URL; http://127.0.0.1:8420 when absent)")
+    .option("--api-key <key>", "key for it (LEEWAY_API_KEY)")
     .action(runCommand);
-  return newGroup("profile", "how much CPU and memory does a service need?", [run]);
+  const list = withServer(
+    newCommand("list", {
+      does: "profiles kept on the server, newest first",
+      example: "leeway profile list --model churn",
+    }),
+  )
+    .option("--model <name>", "of this model only")
+    .action(async (options: ServerOptions & { readonly json?: boolean; readonly model?: string }) => {
+      const query = options.model === undefined ? "" : `?${new URLSearchParams({ model: options.model })}`;
+      const { profiles } = await clientFor(options).json<{ profiles: ProfileSummary[] }>({
+        path: `/v1/profiles${query}`,
+      });
+      print(profiles, options, () => (profiles.length === 0 ? "no profiles" : profiles.map(line).join("\n")));
+    });
+  const show = withServer(
+    newCommand("show", {
+      does: "a profile kept on the server, or in a file that --out wrote",
+      example: "leeway profile show profile.json --html report.html",
+    }),
+  )
+    .argument("<profile>", "id, or file")
+    .option("--html <file>", "write a report")
+    .option("--kubernetes", "print the resources section only")
+    .action(showCommand);
+  return newGroup("profile", "how much CPU and memory does a service need?", [run, list, show]);
+}
+
+type ShowOptions = ServerOptions & {
+  readonly json?: boolean;
+  readonly html?: string;
+  readonly kubernetes?: boolean;
+};
+
+async function showCommand(name: string, options: ShowOptions): Promise<void> {
+  const { profileText } = await import("../../profiler/report/profile-text.ts");
+  const found = await storedProfile(name, options);
+  if (options.html !== undefined) await writeReport(options.html, found);
+  if (options.kubernetes) process.stdout.write(found.kubernetes);
+  else print(found, options, (profile: Profile) => profileText(profile));
+}
+
+/** A profile by its file when there is one of that name, otherwise by its id from the server. */
+async function storedProfile(name: string, options: ServerOptions): Promise<Profile> {
+  if (!existsSync(name)) return clientFor(options).json<Profile>({ path: path`/v1/profiles/${name}` });
+  const { profile } = await import("../../schema/profile.ts");
+  try {
+    return profile.parse(JSON.parse(readFileSync(name, "utf8")));
+  } catch (error) {
+    throw new ServiceError("invalid-input", `${name} is not a profile that leeway profile run --out wrote`, {
+      cause: error,
+    });
+  }
+}
+
+async function writeReport(file: string, found: Profile): Promise<void> {
+  const { profileHtml } = await import("../../profiler/report/profile-html.ts");
+  writeFileSync(file, profileHtml(found));
+}
+
+function line({ id, name, created_at, grade, verdict, recommendation }: ProfileSummary): string {
+  const { cpu, memory_bytes, replicas } = recommendation;
+  const size =
+    cpu === null || memory_bytes === null
+      ? "no size"
+      : `${replicas ?? 1} x ${cpu} cores, ${Math.round(memory_bytes / 1024 / 1024)} MiB`;
+  return [id, created_at.slice(0, 16), `grade ${grade}`, verdict.padEnd(7), size, name].join("  ");
 }
 
 async function runCommand(flags: RunFlags): Promise<void> {
@@ -81,11 +150,16 @@ async function runCommand(flags: RunFlags): Promise<void> {
   const found = await untilStopped((signal, onPhase) =>
     runProfile(request, profileSurroundings(signal, onPhase)),
   );
-  if (flags.html !== undefined) {
-    const { profileHtml } = await import("../../profiler/report/profile-html.ts");
-    writeFileSync(flags.html, profileHtml(found));
-  }
+  if (flags.html !== undefined) await writeReport(flags.html, found);
   if (flags.out !== undefined) writeFileSync(flags.out, `${JSON.stringify(found, null, 2)}\n`);
+  if (flags.save) {
+    const { server, apiKey } = flags;
+    const client = clientFor({
+      ...(server === undefined ? {} : { url: server }),
+      ...(apiKey === undefined ? {} : { apiKey }),
+    });
+    await client.send("POST", "/v1/profiles", found);
+  }
   print(found, flags, (profile: Profile) => profileText(profile));
   process.exitCode = found.verified.verdict === "fails" ? 3 : 0;
 }

@@ -3,6 +3,7 @@ import { baselineCommand } from "./commands/baseline.ts";
 import { configCommand } from "./commands/config.ts";
 import { dashboardsCommand } from "./commands/dashboards.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { deployCommand } from "./commands/deploy.ts";
 import { driftCommand } from "./commands/drift.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { keyCommand } from "./commands/key.ts";
@@ -11,6 +12,7 @@ import { profileCommand } from "./commands/profile.ts";
 import { queryCommand } from "./commands/query.ts";
 import { labelsCommand, recordsCommand } from "./commands/records.ts";
 import { replicaCommand } from "./commands/replica.ts";
+import { replicaGroupCommand } from "./commands/replica-group.ts";
 import { retrainCommand } from "./commands/retrain.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { sidecarCommand } from "./commands/sidecar.ts";
@@ -42,6 +44,7 @@ Examples:
     labelsCommand(),
     queryCommand(),
     modelCommand(),
+    deployCommand(),
     replicaCommand(),
     sidecarCommand(),
     profileCommand(),
@@ -52,5 +55,6 @@ Examples:
     configCommand(),
   ];
   for (const command of commands) program.addCommand(command);
+  program.addCommand(replicaGroupCommand(), { hidden: true });
   return program;
 }

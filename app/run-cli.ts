@@ -30,7 +30,7 @@ function prepare(command: Command): void {
       write(`leeway: ${line}; ${fullName(command)} --help shows how\n`);
     },
   });
-  if (command.commands.length > 0) {
+  if (command.commands.length > 0 && command.registeredArguments.length === 0) {
     command.allowExcessArguments().action(() => {
       const [written] = command.args;
       if (written !== undefined) command.error(`error: ${unknownCommand(written, command)}`);

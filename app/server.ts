@@ -73,6 +73,7 @@ export async function startServer(
     const parts = await openParts({
       config,
       publicUrl: () => publicUrl,
+      localUrl: () => listener.url,
       metrics,
       log,
       now,
@@ -180,6 +181,13 @@ function startTickers({
       everyMs: RETENTION_EVERY_MS,
       first: "at-once",
       work: () => retain(parts, config, log, stop),
+      log,
+    }),
+    startTicker({
+      name: "looking after deployments",
+      everyMs: 2 * SECOND_MS,
+      first: "at-once",
+      work: () => parts.deployments.tick(),
       log,
     }),
     startTicker({

@@ -11,6 +11,7 @@ import { datasource } from "./panel-spec.ts";
 import { queries } from "./queries.ts";
 import { alerts } from "./rows/alerts.ts";
 import { dataQuality } from "./rows/data-quality.ts";
+import { deployments } from "./rows/deployments.ts";
 import { drift } from "./rows/drift.ts";
 import { glance } from "./rows/glance.ts";
 import { ingest } from "./rows/ingest.ts";
@@ -22,6 +23,7 @@ const ROWS: readonly { readonly title: string; readonly panels: readonly Builder
   drift,
   dataQuality,
   ingest,
+  deployments,
   alerts,
   process,
 ];

@@ -46,6 +46,8 @@ export const queries = {
   typeMismatches: `sum by (model) (rate(${shown("leeway_type_mismatches_total")}[${RATE}]))`,
 
   // Ingest and labels
+  replicas: `max by (deployment) (${shown("leeway_replicas")}) or vector(0)`,
+  scoringRequests: `sum by (deployment, version, code) (rate(${shown("leeway_scoring_requests_total")}[${RATE}])) or vector(0)`,
   recordsByOutcome: `sum by (model, outcome) (rate(${shown("leeway_records_total")}[${RATE}]))`,
   rejectedShare: `sum by (model) (rate(${shown("leeway_records_total", { outcome: "rejected" })}[${RATE}])) / sum by (model) (rate(${shown("leeway_records_total")}[${RATE}]))`,
   labelsByOutcome: `sum by (model, outcome) (rate(${shown("leeway_labels_total")}[${RATE}]))`,

@@ -145,3 +145,70 @@ export const replicaPlan = z.strictObject({
     .optional(),
 });
 export type ReplicaPlan = z.infer<typeof replicaPlan>;
+
+export const planKind = z.enum(["start", "change", "promotion", "rollback", "automatic-rollback", "restart"]);
+export type PlanKind = z.infer<typeof planKind>;
+
+/** A plan of a deployment's history. */
+export const deploymentPlan = z
+  .strictObject({
+    number: z.int(),
+    kind: planKind,
+    why: z.string().nullable(),
+    created_at: z.string(),
+    outcome: z.enum(["pending", "live", "replaced", "failed"]),
+    error: z.string().nullable(),
+    versions: z.array(z.strictObject({ version: z.string(), weight: z.number() })),
+    shadow: z.strictObject({ version: z.string(), fraction: z.number() }).nullable(),
+    replicas: z.int(),
+    rolled_back_to: z.int().nullable().meta({ description: "Number of the plan that this one repeats" }),
+  })
+  .meta({ id: "DeploymentPlan" });
+export type DeploymentPlan = z.infer<typeof deploymentPlan>;
+
+const replicaStatus = z.strictObject({
+  slot: z.int(),
+  pid: z.int(),
+  in_flight: z.int(),
+  resident_bytes: z.int(),
+  threads: z.int(),
+});
+
+const versionTraffic = z.strictObject({
+  version: z.string(),
+  weight: z.number().meta({ description: "Percent of the calls that it gets now" }),
+  requests: z.int().meta({ description: "Answered since the deployment was started" }),
+  failures: z.int(),
+  rows: z.int(),
+  p50_ms: z.number().nullable().meta({ description: "At most; from a histogram" }),
+  p99_ms: z.number().nullable(),
+  inference: z
+    .string()
+    .nullable()
+    .meta({ description: "Where its model runs, as it was measured when it was loaded" }),
+});
+
+export const deploymentStatus = z
+  .strictObject({
+    name: z.string(),
+    model: z.string(),
+    created_at: z.string(),
+    updated_at: z.string(),
+    spec: z.record(z.string(), z.unknown()).meta({ description: "As it was asked for; keys are hashes" }),
+    status: z.strictObject({
+      state: z.enum(["running", "degraded", "down", "stopped"]),
+      url: z.string().meta({ description: "Where to score" }),
+      plan: z.int().nullable(),
+      replicas: z.int(),
+      replicas_wanted: z.int(),
+      restarts: z.int(),
+      last_failure: z.string().nullable(),
+      versions: z.array(versionTraffic),
+      shadow: z.record(z.string(), z.unknown()).nullable(),
+      capture: z.record(z.string(), z.unknown()).nullable(),
+      processes: z.array(replicaStatus),
+    }),
+    plans: z.array(deploymentPlan).meta({ description: "The last twenty, newest first" }),
+  })
+  .meta({ id: "Deployment" });
+export type DeploymentStatus = z.infer<typeof deploymentStatus>;

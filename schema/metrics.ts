@@ -163,6 +163,16 @@ export const metricTable = {
     labels: ["kind", "target"],
     help: "Messages that failed at least once and wait to be tried again, by kind of target (channel, retrain-policy) and its name.",
   },
+  leeway_replicas: {
+    kind: "gauge",
+    labels: ["deployment"],
+    help: "Replicas of a deployment that answer.",
+  },
+  leeway_scoring_requests_total: {
+    kind: "counter",
+    labels: ["deployment", "version", "protocol", "code"],
+    help: "Scoring requests of deployments, by version, protocol (v2, v1, mlflow) and status code; the address of a deployment has them too, with their durations.",
+  },
   leeway_retrain_runs_total: {
     kind: "counter",
     labels: ["model", "outcome"],

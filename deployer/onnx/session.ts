@@ -41,7 +41,7 @@ export class OnnxSession {
       graphOptimizationLevel: "all",
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
-      logSeverityLevel: 3,
+      logSeverityLevel: 4, // what goes wrong is thrown, and told to who asked
     });
     return new OnnxSession(session, signatureOf(session));
   }

@@ -60,19 +60,29 @@ export function countRequest(
 
 /** Adds what another replica has counted. */
 export function addCounts(into: ScoringCounts, more: Readonly<ScoringCounts>): void {
+  combine(into, more, 1);
+}
+
+/** Takes what a replica has counted out of a sum that it is in. */
+export function subtractCounts(from: ScoringCounts, counts: Readonly<ScoringCounts>): void {
+  combine(from, counts, -1);
+}
+
+function combine(into: ScoringCounts, more: Readonly<ScoringCounts>, sign: 1 | -1): void {
   for (const [version, counts] of Object.entries(more)) {
     into[version] ??= emptyCounts();
     const sum = into[version];
-    for (const [key, n] of Object.entries(counts.requests)) sum.requests[key] = (sum.requests[key] ?? 0) + n;
+    for (const [key, n] of Object.entries(counts.requests))
+      sum.requests[key] = (sum.requests[key] ?? 0) + sign * n;
     counts.durations.forEach((n, at) => {
-      sum.durations[at] = (sum.durations[at] ?? 0) + n;
+      sum.durations[at] = (sum.durations[at] ?? 0) + sign * n;
     });
-    sum.durationSeconds += counts.durationSeconds;
-    sum.rows += counts.rows;
-    sum.runs += counts.runs;
-    sum.runSeconds += counts.runSeconds;
-    sum.queueSeconds += counts.queueSeconds;
-    sum.failures += counts.failures;
+    sum.durationSeconds += sign * counts.durationSeconds;
+    sum.rows += sign * counts.rows;
+    sum.runs += sign * counts.runs;
+    sum.runSeconds += sign * counts.runSeconds;
+    sum.queueSeconds += sign * counts.queueSeconds;
+    sum.failures += sign * counts.failures;
     sum.lastScoredMs = Math.max(sum.lastScoredMs, counts.lastScoredMs);
   }
 }

@@ -8,6 +8,8 @@ import { ModelThread, type ThreadRun } from "./model-thread.ts";
 const INLINE_MS = 2;
 /** Instances of the second measurement. */
 const MANY = 64;
+/** Most instances that are run inline: two measurements do not tell of far more than they were made with. */
+const MOST_INLINE_ROWS = 64 * MANY;
 const MEASURE_MS = 150;
 const MOST_RUNS = 30;
 
@@ -101,7 +103,7 @@ async function measure(
   }
   const many = one > INLINE_MS ? undefined : await median(session, inputsOf(inputs, MANY));
   const perRow = many === undefined ? one : Math.max((many - one) / (MANY - 1), 1e-6);
-  const rows = Math.floor((INLINE_MS - one) / perRow) + 1;
+  const rows = Math.min(Math.floor((INLINE_MS - one) / perRow) + 1, MOST_INLINE_ROWS);
   if (one > INLINE_MS || rows < 1) return { place: "thread", inline_rows: 0, run_ms: one, row_ms: perRow };
   return { place: "inline", inline_rows: rows, run_ms: one, row_ms: perRow };
 }

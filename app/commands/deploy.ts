@@ -1,0 +1,213 @@
+import { type Command, Option } from "commander";
+import type { DeploymentSpec, DeploymentStatus } from "../../schema/deployment.ts";
+import { ServiceError } from "../../schema/errors.ts";
+import { AnsweredError, type ApiClient } from "../api-client.ts";
+import { clientFor, newCommand, path, print, type ServerOptions, withServer } from "./command.ts";
+
+type Options = ServerOptions & { readonly json?: boolean; readonly why?: string };
+
+interface DeployOptions extends Options {
+  readonly replicas?: string;
+  readonly canary?: string;
+  readonly shadow?: string;
+  readonly host?: string;
+  readonly port?: string;
+  readonly sample?: string;
+  readonly capture: boolean;
+}
+
+export function deployCommand(): Command {
+  const deploy = withServer(
+    newCommand("deploy", {
+      does: "serve a version of a model, or change what is served without a dropped call",
+      example: `leeway deploy churn-live churn@champion --replicas 2
+leeway deploy churn-live churn:4 --canary 10
+leeway deploy promote churn-live
+leeway deploy rollback churn-live --why "complaints"`,
+    }),
+  )
+    .enablePositionalOptions() // what stands behind promote, status … is theirs
+    .argument("[name]", "of the deployment")
+    .argument("[model]", "model, model:version or model@alias; the newest version when there is none")
+    .option("--replicas <count>", "processes, or auto for one per processor; 1 when it is new")
+    .option(
+      "--canary <percent>",
+      "give the version this share of the calls, and the rest to what is served now",
+    )
+    .option(
+      "--shadow <version>",
+      "a version (or @alias) that scores too and whose answers are only compared and stored",
+    )
+    .option("--host <address>", "where to score; 127.0.0.1 when it is new")
+    .option("--port <port>", "port to score at; the first that is free from 8430 on when it is new")
+    .option("--sample <share>", "share of the scored instances that is collected; 1 when it is new")
+    .addOption(new Option("--no-capture", "collect nothing"))
+    .option("--why <text>", "why; it is kept with the plan")
+    .action(async (name: string | undefined, model: string | undefined, options: DeployOptions) => {
+      if (name === undefined || model === undefined)
+        throw new ServiceError(
+          "invalid-input",
+          "say what to deploy: leeway deploy NAME MODEL[@alias or :version]",
+        );
+      const client = clientFor(options);
+      const before = await found(client, name);
+      const spec = specOf(model, options, before);
+      const url = path`/v1/deployments/${name}` + reason(options);
+      print(await client.send<DeploymentStatus>("PUT", url, spec), options, describe);
+    });
+
+  const verb = (word: "promote" | "rollback", does: string, example: string) =>
+    withServer(newCommand(word, { does, example }))
+      .argument("<name>")
+      .option("--why <text>", "why; it is kept with the plan");
+  deploy.addCommand(
+    verb("promote", "give all calls to the canary", "leeway deploy promote churn-live")
+      .option("--to <version>", "the version to have all calls, where there are several")
+      .action(async (name: string, options: Options & { readonly to?: string }) => {
+        const query = new URLSearchParams({
+          ...(options.to === undefined ? {} : { version: options.to }),
+          ...(options.why === undefined ? {} : { why: options.why }),
+        });
+        const url = `${path`/v1/deployments/${name}`}/promote?${query}`;
+        print(await clientFor(options).send<DeploymentStatus>("POST", url, {}), options, describe);
+      }),
+  );
+  deploy.addCommand(
+    verb(
+      "rollback",
+      "go back to what was served before",
+      'leeway deploy rollback churn-live --why "wrong prices"',
+    ).action(async (name: string, options: Options) => {
+      const url = `${path`/v1/deployments/${name}`}/rollback${reason(options)}`;
+      print(await clientFor(options).send<DeploymentStatus>("POST", url, {}), options, describe);
+    }),
+  );
+  deploy.addCommand(
+    withServer(
+      newCommand("status", { does: "how deployments are", example: "leeway deploy status churn-live" }),
+    )
+      .argument("[name]", "one of them, with its plans")
+      .action(async (name: string | undefined, options: Options) => {
+        const client = clientFor(options);
+        if (name !== undefined) {
+          const one = await client.json<DeploymentStatus>({ path: path`/v1/deployments/${name}` });
+          print(one, options, (status) => `${describe(status)}\n${history(status)}`);
+          return;
+        }
+        const { deployments } = await client.json<{ deployments: DeploymentStatus[] }>({
+          path: "/v1/deployments",
+        });
+        print(deployments, options, (all) =>
+          all.length === 0 ? "no deployments" : all.map(describe).join("\n"),
+        );
+      }),
+  );
+  deploy.addCommand(
+    withServer(
+      newCommand("stop", {
+        does: "stop a deployment; its history stays",
+        example: "leeway deploy stop churn-live",
+      }),
+    )
+      .argument("<name>")
+      .option("--why <text>", "why")
+      .action(async (name: string, options: Options) => {
+        const url = path`/v1/deployments/${name}` + reason(options);
+        print(
+          await clientFor(options).json<DeploymentStatus>({ method: "DELETE", path: url }),
+          options,
+          describe,
+        );
+      }),
+  );
+  return deploy;
+}
+
+function reason({ why }: Options): string {
+  return why === undefined ? "" : `?${new URLSearchParams({ why })}`;
+}
+
+async function found(client: ApiClient, name: string): Promise<DeploymentStatus | undefined> {
+  try {
+    return await client.json<DeploymentStatus>({ path: path`/v1/deployments/${name}` });
+  } catch (error) {
+    if (error instanceof AnsweredError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** What the command line asks for; of a deployment that is there, what it does not mention stays. */
+function specOf(written: string, options: DeployOptions, before: DeploymentStatus | undefined): object {
+  const [, model = "", version = "latest"] = /^([^@:]+)(?::(.+)|(?=@))?/.exec(written) ?? [];
+  const reference = written.includes("@") ? written.slice(written.indexOf("@")) : version;
+  const kept = (before?.spec ?? {}) as Partial<DeploymentSpec>;
+  const versions = canaryOf(reference, options.canary, before);
+  return {
+    ...kept,
+    shadow: undefined,
+    model,
+    versions,
+    ...(options.shadow === undefined ? {} : { shadow: { version: options.shadow } }),
+    ...(options.host === undefined ? {} : { host: options.host }),
+    ...(options.port === undefined ? {} : { port: numberOf("--port", options.port) }),
+    ...(options.replicas === undefined ? {} : { replicas: replicasOf(options.replicas) }),
+    capture: {
+      ...kept.capture,
+      ...(options.capture ? {} : { enabled: false }),
+      ...(options.sample === undefined ? {} : { sample: numberOf("--sample", options.sample) }),
+    },
+  };
+}
+
+function canaryOf(
+  reference: string,
+  canary: string | undefined,
+  before: DeploymentStatus | undefined,
+): { readonly version: string; readonly weight: number }[] {
+  if (canary === undefined) return [{ version: reference, weight: 100 }];
+  const weight = numberOf("--canary", canary);
+  const served = before?.status.state === "stopped" ? undefined : before?.status.versions;
+  const stable = served?.reduce(
+    (best, each) => (each.weight > best.weight ? each : best),
+    served[0] ?? { version: "", weight: 0 },
+  );
+  if (!stable || stable.version === "")
+    throw new ServiceError(
+      "invalid-input",
+      "--canary: nothing is served there yet that could keep the rest of the calls",
+    );
+  return [
+    { version: stable.version, weight: 100 - weight },
+    { version: reference, weight },
+  ];
+}
+
+function replicasOf(text: string): number | "auto" {
+  return text === "auto" ? "auto" : numberOf("--replicas", text);
+}
+
+function numberOf(flag: string, text: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (Number.isFinite(value)) return value;
+  throw new ServiceError("invalid-input", `${flag} ${text}: expected a number`);
+}
+
+function describe({ name, model, status }: DeploymentStatus): string {
+  const head = `${name}: ${status.state}, ${status.replicas} of ${status.replicas_wanted} replicas, plan ${status.plan ?? "none"}, ${status.url}`;
+  const versions = status.versions.map(
+    ({ version, weight, requests, failures, p99_ms, inference }) =>
+      `  ${model}:${version}  ${weight} %  ${requests} calls, ${failures} failed${p99_ms === null ? "" : `, p99 up to ${p99_ms} ms`}${inference === null ? "" : `  (${inference})`}`,
+  );
+  const failure =
+    status.last_failure === null ? [] : [`  ${status.restarts} restarts, last: ${status.last_failure}`];
+  return [head, ...versions, ...failure].join("\n");
+}
+
+function history({ plans }: DeploymentStatus): string {
+  return plans
+    .map(({ number, kind, created_at, outcome, versions, why, error }) => {
+      const shares = versions.map(({ version, weight }) => `${version} ${weight} %`).join(", ");
+      return `  plan ${number}  ${created_at}  ${kind.padEnd(18)} ${outcome.padEnd(8)} ${shares}${why ? `  ${why}` : ""}${error ? `  ${error}` : ""}`;
+    })
+    .join("\n");
+}

@@ -1,0 +1,131 @@
+import { copyFileSync, existsSync, linkSync, mkdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import type { DeploymentSpec, PlannedVersion, ReplicaPlan } from "../schema/deployment.ts";
+import { ServiceError } from "../schema/errors.ts";
+import type { ResolvedVersion, ResolveModel } from "../schema/model-version.ts";
+import { allottedProcessors, threadsFor } from "./replica/allotted-processors.ts";
+
+/** How replicas reach the collector. */
+export interface CaptureTarget {
+  readonly url: string;
+  /** Holds the key to send with, where one is needed. */
+  readonly apiKeyFile: string | undefined;
+}
+
+/**
+ * What is asked for as a plan that replicas can serve by: references become versions, versions become files.
+ *
+ * @returns The plan, and what was asked for with its references resolved.
+ * @throws ServiceError `not-found` for a version that is not registered, `invalid-input` for one that cannot be served or
+ *   two references to one version.
+ */
+export async function makePlan(
+  spec: DeploymentSpec,
+  {
+    name,
+    number,
+    resolve,
+    folder,
+    capture,
+  }: {
+    readonly name: string;
+    readonly number: number;
+    readonly resolve: ResolveModel;
+    /** Of the deployment. */
+    readonly folder: string;
+    readonly capture: CaptureTarget;
+  },
+): Promise<{ readonly plan: ReplicaPlan; readonly settled: DeploymentSpec }> {
+  const { model } = spec;
+  const versions: PlannedVersion[] = [];
+  for (const { version, weight } of spec.versions)
+    versions.push(plannedVersion(await resolve(model, referenceOf(version)), weight, folder));
+  const twice = versions.find(
+    ({ version }, at) => versions.findIndex((each) => each.version === version) !== at,
+  );
+  if (twice)
+    throw new ServiceError(
+      "invalid-input",
+      `two of the references are to version ${twice.version} of ${model}`,
+    );
+  const shadow = spec.shadow && {
+    version: plannedVersion(await resolve(model, referenceOf(spec.shadow.version)), 0, folder),
+    fraction: spec.shadow.fraction,
+  };
+  const replicas = spec.replicas === "auto" ? Math.max(1, threadsFor(processors())) : spec.replicas;
+  const plan: ReplicaPlan = {
+    deployment: name,
+    number,
+    model,
+    versions,
+    ...(shadow ? { shadow } : {}),
+    replicas,
+    limits: spec.limits,
+    guard: spec.guard,
+    ...(spec.auth ? { auth: { key_hashes: spec.auth.keys.map(({ hash }) => hash ?? "") } } : {}),
+    ...(spec.capture.enabled
+      ? {
+          capture: {
+            collector: capture.url,
+            sample: spec.capture.sample,
+            ...(capture.apiKeyFile === undefined ? {} : { api_key_file: capture.apiKeyFile }),
+          },
+        }
+      : {}),
+  };
+  const settled = {
+    ...spec,
+    versions: versions.map(({ version, weight }) => ({ version, weight })),
+    ...(shadow ? { shadow: { version: shadow.version.version, fraction: shadow.fraction } } : {}),
+  };
+  return { plan, settled };
+}
+
+/** `latest` is what there is without a reference. */
+function referenceOf(version: string): string | undefined {
+  return version === "latest" ? undefined : version;
+}
+
+function plannedVersion(found: ResolvedVersion, weight: number, folder: string): PlannedVersion {
+  const { model, version, main_file, files, signature, served_blob_path, served_sha256, sample } = found;
+  const main = files.find(({ path }) => path === main_file);
+  if (!main || !signature)
+    throw new ServiceError(
+      "invalid-input",
+      `version ${version} of ${model} has no ONNX file that was looked into: only those can be deployed`,
+    );
+  const served = served_blob_path !== undefined;
+  return {
+    version,
+    weight,
+    model_file: served ? served_blob_path : (besideEachOther(found, folder) ?? main.blob_path),
+    ...(served ? (served_sha256 === undefined ? {} : { sha256: served_sha256 }) : { sha256: main.sha256 }),
+    signature,
+    ...(sample ? { sample } : {}),
+  };
+}
+
+/** A model whose weights are in files beside it is given them under their names; undefined for a model of one file. */
+function besideEachOther(
+  { version, files, main_file = "" }: ResolvedVersion,
+  folder: string,
+): string | undefined {
+  if (files.length < 2) return undefined;
+  const models = join(folder, "models", version);
+  for (const { path, blob_path } of files) {
+    const target = join(models, path);
+    if (existsSync(target)) continue;
+    mkdirSync(dirname(target), { recursive: true });
+    try {
+      linkSync(blob_path, target);
+    } catch {
+      copyFileSync(blob_path, target); // another file system
+    }
+  }
+  return join(models, main_file);
+}
+
+function processors(): number {
+  return Math.min(allottedProcessors(), availableParallelism());
+}

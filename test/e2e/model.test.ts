@@ -1,0 +1,152 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { leeway, makeFolder, type Served, serve } from "./leeway.ts";
+
+const folder = makeFolder();
+const file = (...names: readonly string[]) => join(folder.path, ...names);
+let server: Served;
+
+beforeAll(async () => {
+  server = await serve(["--data-dir", file("data"), "--log-level", "info"]);
+  mkdirSync(file("model/weights"), { recursive: true });
+  writeFileSync(file("model/model.bin"), "a model");
+  writeFileSync(file("model/weights/layer 1.bin"), "x".repeat(100_000));
+  writeFileSync(file("requirements.txt"), "scikit-learn==1.7.2\n");
+  writeFileSync(file("train.csv"), "a,b\n1,2\n");
+}, 60_000);
+
+afterAll(async () => {
+  await server.stop();
+  folder.remove();
+});
+
+const run = (...args: readonly string[]) =>
+  leeway(["model", ...args], { env: { LEEWAY_URL: server.url }, cwd: folder.path });
+const json = async (...args: readonly string[]) => {
+  const { code, stdout, stderr } = await run(...args, "--json");
+  expect([code, stderr.replaceAll(/^(sending|fetching) .*\n/gm, "")]).toEqual([0, ""]);
+  return JSON.parse(stdout);
+};
+
+describe("leeway model", { timeout: 60_000 }, () => {
+  it("registers a folder with everything that is said of it, and fetches it again", async () => {
+    const registered = await json(
+      ...["register", "churn", "model", "--environment", "requirements.txt", "--dataset", "train.csv"],
+      ...["--tag", "env=prod", "--tag", "team=growth", "--property", "auc=0.9", "--run", "17", "--by", "ann"],
+      ...["--why", "monthly", "--description", "more trees", "--feature-names", "a,b", "--alias", "champion"],
+    );
+    expect(registered).toMatchObject({
+      model: "churn",
+      version: "1",
+      tags: { env: "prod", team: "growth" },
+      properties: { auc: "0.9" },
+      registered_by: "ann",
+      why: "monthly",
+      aliases: ["champion"],
+      signature: { feature_names: ["a", "b"] },
+      lineage: {
+        run_id: "17",
+        environment_file: "requirements.txt",
+        // sha256sum train.csv
+        dataset_hash: "sha256:492d5ea496056f1a6a6592241032fab764c321596317930b4fa0e1e8bc3b7470",
+      },
+      files: [{ path: "model.bin" }, { path: "requirements.txt" }, { path: "weights/layer 1.bin" }],
+    });
+    const fetched = await run("download", "churn@champion", "--to", "got");
+    expect(fetched).toMatchObject({
+      code: 0,
+      stdout: "got/model.bin\ngot/requirements.txt\ngot/weights/layer 1.bin\n",
+    });
+    expect(readFileSync(file("got/weights/layer 1.bin"), "utf8")).toBe("x".repeat(100_000));
+    expect(fetched.stderr).toMatch(/^fetching churn:1 100 % weights\/layer 1\.bin$/m);
+    writeFileSync(file("got/model.bin"), "changed!");
+    expect((await run("download", "churn:1", "--to", "got", "--file", "model.bin")).code).toBe(0);
+    expect(readFileSync(file("got/model.bin"), "utf8")).toBe("a model");
+  });
+
+  it("asks git where the files are from, and leaves passwords out", async () => {
+    const git = (...args: readonly string[]) =>
+      execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@example.org", ...args], {
+        cwd: file("repository"),
+      });
+    mkdirSync(file("repository"));
+    git("init", "-q", "-b", "trunk");
+    writeFileSync(file("repository/train.py"), "1");
+    git("add", "train.py");
+    git("commit", "-qm", "first");
+    git("remote", "add", "origin", "https://ann:secret@example.org/churn.git");
+    writeFileSync(file("repository/model.bin"), "a model that git does not know");
+    const commit = git("rev-parse", "HEAD").toString().trim();
+    const { lineage } = await json("register", "from-git", "repository/model.bin");
+    expect(lineage.git).toEqual({
+      commit,
+      branch: "trunk",
+      repository: "https://example.org/churn.git",
+      dirty: false,
+    });
+    writeFileSync(file("repository/train.py"), "2");
+    expect((await json("register", "from-git", "repository/model.bin")).lineage.git.dirty).toBe(true);
+    const told = await json(
+      "register",
+      "from-git",
+      "repository/model.bin",
+      "--git-commit",
+      "abc",
+      "--git-branch",
+      "b",
+    );
+    expect(told.lineage.git).toEqual({
+      commit: "abc",
+      branch: "b",
+      repository: "https://example.org/churn.git",
+    });
+    expect((await json("register", "from-git", "repository/model.bin", "--no-git")).lineage).toEqual({});
+  });
+
+  it("lists, searches, tags, moves aliases and tells their history", async () => {
+    for (const description of ["first", "second"]) {
+      await json("register", "fraud", "model/model.bin", "--no-git", "--description", description);
+    }
+    expect((await run("alias", "set", "fraud", "champion", "1", "--why", "the first")).stdout).toMatch(
+      /^fraud@champion is 1 since .* the first\n$/,
+    );
+    await run("alias", "set", "fraud", "champion", "fraud:2", "--why", "better");
+    const { changes } = await json("alias", "history", "fraud", "champion");
+    expect(changes).toMatchObject([
+      { version: "2", previous: "1", why: "better" },
+      { version: "1", previous: null, why: "the first" },
+    ]);
+    const then = changes[1].changed_at;
+    expect(await json("alias", "show", "fraud", "champion", "--at", then)).toMatchObject({ version: "1" });
+    expect((await run("tag", "fraud:2", "reviewed=yes")).stdout).toBe("tags of fraud:2: reviewed=yes\n");
+    expect((await json("list", "--search", "tag.reviewed = yes")).models).toMatchObject([{ name: "fraud" }]);
+    expect((await json("list", "fraud", "--search", "second")).versions).toMatchObject([{ version: "2" }]);
+    expect((await run("list")).stdout).toMatch(/^fraud {2}2 versions, newest 2 {2}@champion 2$/m);
+    expect((await run("show", "fraud:2")).stdout).toMatch(
+      /about +second[\s\S]*tags +reviewed=yes[\s\S]*model\.bin {2}7 bytes/,
+    );
+    expect((await run("delete", "fraud:1")).stdout).toBe("fraud:1 is deleted\n");
+    expect((await run("alias", "delete", "fraud", "champion", "--why", "over")).code).toBe(0);
+  });
+
+  it.each([
+    [["register", "churn", "none.bin"], 1, "none.bin"],
+    [["register", "churn"], 2, "missing required argument"],
+    [["register", "churn", "model/model.bin", "--tag", "env"], 2, "--tag env: expected KEY=VALUE"],
+    [["show", "churn:v1"], 2, "expected NAME, NAME:VERSION or NAME@ALIAS"],
+    [["delete", "churn"], 2, "say which version"],
+    [["delete", "churn:1"], 1, 'alias "champion" points to it'],
+    [["alias", "set", "churn", "champion", "1"], 2, "--why"],
+  ])("%j ends with %i and says %s", async (args, code, says) => {
+    const ended = await run(...args);
+    expect([ended.code, ended.stderr]).toEqual([code, expect.stringContaining(says)]);
+  });
+
+  it("registers once what is repeated with the same key", async () => {
+    const first = await json("register", "keyed", "model/model.bin", "--key", "k-1");
+    const again = await json("register", "keyed", "model/model.bin", "--key", "k-1");
+    expect([first.version, again.version]).toEqual(["1", "1"]);
+  });
+});

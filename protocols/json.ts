@@ -34,10 +34,12 @@ export function parseJson(bytes: Uint8Array, nesting: number): JsonValue {
   }
 }
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
 /** @throws ServiceError `invalid-input` when the bytes are not UTF-8. A byte order mark is dropped. */
 export function decodeUtf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     throw new ServiceError("invalid-input", "the text is not UTF-8");
   }

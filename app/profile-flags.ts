@@ -21,16 +21,16 @@ export interface LoadFlags {
   readonly readyTimeout: string;
   readonly rate: string;
   readonly slo: string;
-  readonly errors: string;
   readonly arrivals: "poisson" | "constant";
-  readonly quick?: boolean;
   readonly maxRequests: string;
   readonly limiter?: LimiterKind;
   readonly seed: string;
 }
 
 export interface RunFlags extends LoadFlags {
+  readonly errors: string;
   readonly json?: boolean;
+  readonly quick?: boolean;
   readonly name?: string;
   readonly of?: string;
   readonly command?: string;
@@ -59,6 +59,7 @@ export function profileRequestOf(flags: RunFlags): ProfileRequest {
     of: versionOf(flags.of),
     candidate: target.candidate,
     ...loadOf(flags, target.path),
+    errorBudget: numberFlag("--errors", flags.errors, { least: 0, most: 1 }),
     mode,
     budgetMs:
       1_000 *
@@ -77,15 +78,7 @@ export function loadOf(
   path: string,
 ): Pick<
   ProfileRequest,
-  | "load"
-  | "payloadSource"
-  | "rate"
-  | "objective"
-  | "errorBudget"
-  | "arrivals"
-  | "maxRequests"
-  | "limiter"
-  | "seed"
+  "load" | "payloadSource" | "rate" | "objective" | "arrivals" | "maxRequests" | "limiter" | "seed"
 > {
   const payloads =
     flags.payloads === undefined
@@ -116,7 +109,6 @@ export function loadOf(
     payloadSource: flags.payloads === undefined ? "none" : basename(flags.payloads),
     rate: numberFlag("--rate", flags.rate, { least: 0.1, most: 100_000 }),
     objective: objective.data,
-    errorBudget: numberFlag("--errors", flags.errors, { least: 0, most: 1 }),
     arrivals: flags.arrivals,
     maxRequests: numberFlag("--max-requests", flags.maxRequests, { least: 100, most: 1e9 }),
     limiter: flags.limiter,

@@ -30,6 +30,7 @@ export class LoadGenerator {
   #id = 0;
   #sent = 0;
   #loadedMs = 0;
+  #target: LoadTarget | undefined;
 
   private constructor(child: ChildProcess, bound: LoadBound) {
     this.#child = child;
@@ -68,7 +69,10 @@ export class LoadGenerator {
     return { requests: this.#bound.requests - this.#sent, ms: this.#bound.ms - this.#loadedMs };
   }
 
+  /** Says where the load goes; costs nothing when it goes there already. */
   aim(target: LoadTarget): void {
+    if (target === this.#target) return;
+    this.#target = target;
     this.#tell({ type: "target", target });
   }
 

@@ -12,7 +12,7 @@ import { profileDocument } from "./profile-document.ts";
 import { type ProfileRequest, paceOf } from "./profile-request.ts";
 import { smallestStep } from "./smallest-step.ts";
 import { ServiceDied, Stage } from "./stage.ts";
-import { startCommand } from "./targets/start-command.ts";
+import { startCandidate } from "./targets/start-candidate.ts";
 import { warmUp } from "./warm-up.ts";
 
 const MEMORY_TRIES = 4;
@@ -82,18 +82,7 @@ export async function runProfile(request: ProfileRequest, around: Surroundings):
     tree,
     clock,
     signal,
-    start: async (wrap) => {
-      const { candidate } = request;
-      if (candidate.kind === "command")
-        return startCommand(candidate, { wrap, env: around.env, tree, clock, signal });
-      return {
-        origin: candidate.origin,
-        pid: undefined,
-        readyMs: undefined,
-        death: () => undefined,
-        stop: async () => undefined,
-      };
-    },
+    start: (wrap) => startCandidate(request.candidate, { wrap, env: around.env, tree, clock, signal }),
   });
   try {
     const findings = await new Search(request, around, { limiter, stage }).run();

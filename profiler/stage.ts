@@ -62,6 +62,7 @@ export class Stage {
   #life = 0;
   #sentInLife = 0;
   #oomKills = 0;
+  #target: LoadTarget | undefined;
 
   constructor(parts: StageParts) {
     this.#parts = parts;
@@ -83,7 +84,7 @@ export class Stage {
   /** Starts the service afresh under these limits. @throws ServiceDied when they were too tight to start. */
   async start(limits: Limits): Promise<Service> {
     await this.stop();
-    const { limiter, generator, load, clock } = this.#parts;
+    const { limiter, load, clock } = this.#parts;
     this.#life += 1;
     this.#sentInLife = 0;
     this.#oomKills = 0;
@@ -101,7 +102,7 @@ export class Stage {
     }
     const { pid } = this.#service;
     this.#meter = pid === undefined ? undefined : cage.meter(pid);
-    generator.aim({ ...load, origin: this.#service.origin });
+    this.#target = { ...load, origin: this.#service.origin };
     this.#sample();
     return this.#service;
   }
@@ -128,6 +129,8 @@ export class Stage {
   async load(phase: ProfilePhase, order: WindowOrder): Promise<ProfileWindow> {
     const { generator, signal, objective } = this.#parts;
     const firstSample = this.samples.length;
+    if (!this.#target) throw new TypeError("load before a start");
+    generator.aim(this.#target);
     const begin = this.#end();
     const running = generator.run(order, signal);
     await this.#sampleUntil(running);

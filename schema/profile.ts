@@ -256,3 +256,29 @@ export const profileSummary = profile
   .extend({ verdict: z.enum(["holds", "fails", "not-run"]) })
   .meta({ id: "ProfileSummary" });
 export type ProfileSummary = z.infer<typeof profileSummary>;
+
+/** Two services, loaded in turns. */
+export const profileComparison = z
+  .object({
+    a: z.string(),
+    b: z.string(),
+    rate: z.number(),
+    objective: latencyObjective,
+    pairs: count,
+    limiter: z.string(),
+    leeway_version: z.string(),
+    figures: z.array(
+      z.object({
+        name: z.enum(["p50", "objective", "cpu_per_request", "memory", "failed_share"]),
+        unit: z.string(),
+        a: z.number(),
+        b: z.number(),
+        difference: z.number().meta({ description: "Mean of b - a over the pairs" }),
+        interval: z.tuple([z.number(), z.number()]).meta({ description: "95 % interval of it" }),
+        verdict: z.enum(["a-smaller", "b-smaller", "no-difference"]),
+      }),
+    ),
+    windows: z.array(profileWindow.extend({ side: z.enum(["a", "b"]) })),
+  })
+  .meta({ id: "ProfileComparison" });
+export type ProfileComparison = z.infer<typeof profileComparison>;

@@ -1,68 +1,38 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { type Command, Option } from "commander";
-import { limiterKinds } from "../../profiler/limiters/limiter.ts";
-import { rowForms } from "../../profiler/payloads.ts";
+import type { Command } from "commander";
 import { ServiceError } from "../../schema/errors.ts";
-import type { Profile, ProfileSummary } from "../../schema/profile.ts";
+import type { Profile, ProfileComparison, ProfileSummary } from "../../schema/profile.ts";
+import type { CompareFlags } from "../compare-flags.ts";
 import type { RunFlags } from "../profile-flags.ts";
 import { startProgress } from "../progress.ts";
 import { clientFor, newCommand, newGroup, path, print, type ServerOptions, withServer } from "./command.ts";
+import { withLoad } from "./load-options.ts";
 
 export function profileCommand(): Command {
-  const run = newCommand("run", {
-    does: "load a scoring service, and recommend the smallest CPU and memory that meet a latency objective; exits 3 when none does",
-    example: `leeway profile run --command "python3 serve.py {port}" --ready /ping --path /score \\
+  const run = withLoad(
+    newCommand("run", {
+      does: "load a scoring service, and recommend the smallest CPU and memory that meet a latency objective; exits 3 when none does",
+      example: `leeway profile run --command "python3 serve.py {port}" --ready /ping --path /score \\
   --payloads rows.ndjson --rate 100 --slo p99=50ms --quick
 leeway profile run --url http://127.0.0.1:9000/score --payloads rows.csv --rate 100 --slo p99=50ms --html report.html`,
-  })
-    .addHelpText(
-      "after",
-      `
+    })
+      .addHelpText(
+        "after",
+        `
 The command runs on this machine and has to listen on the port in {port} or $PORT (or on --port). With --url only
 that host is loaded, and no limits can be set. Nothing else is ever sent a request. Exit codes: 0 the recommendation
 holds, 1 failed, 2 used wrongly, 3 no size meets the objective. More: docs/profiling.md`,
-    )
-    .option("--command <text>", "command for the shell that starts the service")
-    .option("--url <url>", "address of a service that runs already, path included")
-    .option("--name <name>", "name of the profile in lists and reports")
-    .option("--of <model:version>", "registered version that the service serves, for lists")
-    .option("--port <port>", "port that the command listens on; a free one is given to it when absent")
-    .option(
-      "--ready <path>",
-      "path that answers 2xx when the service is ready; taking connections is enough when absent",
-    )
-    .option("--ready-timeout <seconds>", "how long it may take to be ready", "60")
-    .option("--path <path>", "path that is loaded (/)")
-    .option("--method <method>", "method of the requests (POST with payloads, otherwise GET)")
-    .option("--header <header>", "header of the requests, as name:value; may be given again", collect, [])
-    .option(
-      "--payloads <file>",
-      "bodies of the requests: NDJSON, JSON array or CSV; any other file is one body",
-    )
-    .addOption(
-      new Option("--rows <form>", "how a CSV row becomes a body").choices(rowForms).default("object"),
-    )
-    .option("--expect-status <codes>", "status codes that count as good", "200-299")
-    .option("--expect-body <pattern>", "regular expression that a good answer's body matches")
-    .requiredOption("--rate <per-second>", "requests per second that have to be borne")
-    .requiredOption("--slo <objective>", "latency objective, such as p99=50ms")
+      )
+      .option("--command <text>", "command for the shell that starts the service")
+      .option("--url <url>", "address of a service that runs already, path included")
+      .option("--name <name>", "name of the profile in lists and reports")
+      .option("--of <model:version>", "registered version that the service serves, for lists")
+      .option("--port <port>", "port that the command listens on; a free one is given to it when absent"),
+  )
     .option("--errors <share>", "share of the requests that may fail", "0.001")
-    .addOption(
-      new Option("--arrivals <kind>", "independent callers, or evenly spaced")
-        .choices(["poisson", "constant"])
-        .default("poisson"),
-    )
-    .option("--timeout <seconds>", "after which a request counts as failed", "10")
     .option("--quick", "45 seconds instead of 4 minutes; grade C at best")
     .option("--budget <seconds>", "time that the whole profile may take")
-    .option("--max-requests <count>", "requests that are sent at most, whatever else is asked for", "1000000")
     .option("--max-cpu <cores>", "largest size that is tried (the machine's cores)")
-    .addOption(
-      new Option("--limiter <kind>", "use this way of limiting only (the best there is)").choices(
-        limiterKinds,
-      ),
-    )
-    .option("--seed <number>", "seed of the arrivals", "1")
     .option("--cpu-hour <price>", "price of a core for an hour, for the cost of a million predictions")
     .option("--gib-hour <price>", "price of a GiB of memory for an hour")
     .option("--html <file>", "write a report")
@@ -71,6 +41,28 @@ holds, 1 failed, 2 used wrongly, 3 no size meets the objective. More: docs/profi
     .option("--server <url>", "address of that server (LEEWAY_URL; http://127.0.0.1:8420 when absent)")
     .option("--api-key <key>", "key for it (LEEWAY_API_KEY)")
     .action(runCommand);
+  const compare = withLoad(
+    newCommand("compare", {
+      does: "load two services in turns and say which figures really differ; leaves both as they were",
+      example: `leeway profile compare "python3 a.py {port}" "python3 b.py {port}" \\
+  --path /score --payloads rows.ndjson --rate 100 --slo p99=50ms
+leeway profile compare before.json http://127.0.0.1:9000/score --rate 100 --slo p99=50ms`,
+    })
+      .addHelpText(
+        "after",
+        `
+A and B are commands, addresses, or files that leeway profile run --out wrote (what they profiled is run again).
+Both are up at the same time; each pair of windows has the same arrivals, and its order is drawn at random.`,
+      )
+      .argument("<a>", "command, address or profile file")
+      .argument("<b>", "the same"),
+  )
+    .option("--cpu <cores>", "CPU limit of each")
+    .option("--memory <MiB>", "memory limit of each")
+    .option("--pairs <count>", "pairs of windows", "12")
+    .option("--window <seconds>", "length of a window", "3")
+    .option("--out <file>", "write everything as JSON")
+    .action(compareCommand);
   const list = withServer(
     newCommand("list", {
       does: "profiles kept on the server, newest first",
@@ -95,7 +87,7 @@ holds, 1 failed, 2 used wrongly, 3 no size meets the objective. More: docs/profi
     .option("--html <file>", "write a report")
     .option("--kubernetes", "print the resources section only")
     .action(showCommand);
-  return newGroup("profile", "how much CPU and memory does a service need?", [run, list, show]);
+  return newGroup("profile", "how much CPU and memory does a service need?", [run, compare, list, show]);
 }
 
 type ShowOptions = ServerOptions & {
@@ -139,6 +131,22 @@ function line({ id, name, created_at, grade, verdict, recommendation }: ProfileS
   return [id, created_at.slice(0, 16), `grade ${grade}`, verdict.padEnd(7), size, name].join("  ");
 }
 
+async function compareCommand(a: string, b: string, flags: CompareFlags): Promise<void> {
+  const [{ compareCandidates }, { comparisonText }, { compareRequestOf }, { profileSurroundings }] =
+    await Promise.all([
+      import("../../profiler/compare-candidates.ts"),
+      import("../../profiler/report/comparison-text.ts"),
+      import("../compare-flags.ts"),
+      import("../profile-surroundings.ts"),
+    ]);
+  const request = compareRequestOf(a, b, flags);
+  const found = await untilStopped("comparing", (signal, onPhase) =>
+    compareCandidates(request, profileSurroundings(signal, onPhase)),
+  );
+  if (flags.out !== undefined) writeFileSync(flags.out, `${JSON.stringify(found, null, 2)}\n`);
+  print(found, flags, (comparison: ProfileComparison) => comparisonText(comparison));
+}
+
 async function runCommand(flags: RunFlags): Promise<void> {
   const [{ runProfile }, { profileText }, { profileRequestOf }, { profileSurroundings }] = await Promise.all([
     import("../../profiler/run-profile.ts"),
@@ -147,7 +155,7 @@ async function runCommand(flags: RunFlags): Promise<void> {
     import("../profile-surroundings.ts"),
   ]);
   const request = profileRequestOf(flags);
-  const found = await untilStopped((signal, onPhase) =>
+  const found = await untilStopped("profiling", (signal, onPhase) =>
     runProfile(request, profileSurroundings(signal, onPhase)),
   );
   if (flags.html !== undefined) await writeReport(flags.html, found);
@@ -166,6 +174,7 @@ async function runCommand(flags: RunFlags): Promise<void> {
 
 /** Runs with progress; Ctrl-C and SIGTERM end it in order: the service, its limits and the load generator go first. */
 async function untilStopped<T>(
+  label: string,
   work: (signal: AbortSignal, onPhase: (share: number, note: string) => void) => Promise<T>,
 ): Promise<T> {
   const stopping = new AbortController();
@@ -174,7 +183,7 @@ async function untilStopped<T>(
       new ServiceError("unavailable", `stopped by ${signal}: the service and its limits are gone`),
     );
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stop);
-  const progress = startProgress("profiling", 1);
+  const progress = startProgress(label, 1);
   try {
     return await work(stopping.signal, (share, note) => progress.update(share, note));
   } catch (error) {
@@ -184,8 +193,4 @@ async function untilStopped<T>(
     progress.end();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, stop);
   }
-}
-
-function collect(text: string, before: readonly string[]): readonly string[] {
-  return [...before, text];
 }

@@ -104,6 +104,14 @@ export async function openParts({
         backlogBytes: config.max_backlog_bytes,
       },
     });
+    const registry = await Registry.open({
+      database,
+      folder: join(dataDir, "models"),
+      scratchDir,
+      limits: { modelBytes: config.max_model_bytes },
+      now,
+      inspectModel: modelInspector(scratchDir),
+    });
     const capture = await openCaptureIntake({
       collector,
       halves: new CaptureHalves(database, halfSeal(collect)),
@@ -111,6 +119,7 @@ export async function openParts({
       now,
       waitMs: durationMs(config.capture_wait),
       mostBytes: config.max_capture_waiting_bytes,
+      namesOf: (model, version) => registry.featureNames.of(model, version),
     });
     const upload = new TableUpload({
       collector,
@@ -133,14 +142,6 @@ export async function openParts({
     const email =
       config.smtp_url === undefined ? undefined : { smtpUrl: config.smtp_url, from: config.smtp_from };
     const records = new RecordStore(database);
-    const registry = await Registry.open({
-      database,
-      folder: join(dataDir, "models"),
-      scratchDir,
-      limits: { modelBytes: config.max_model_bytes },
-      now,
-      inspectModel: modelInspector(scratchDir),
-    });
     const deployments = new Deployments({
       database,
       folder: join(resolve(dataDir), "deployments"),

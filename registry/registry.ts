@@ -23,6 +23,7 @@ import {
 import { Aliases, noVersion } from "./aliases.ts";
 import { BlobStore, type Held } from "./blob-store.ts";
 import { checkFilesNamed, refinedSignature } from "./check-registration.ts";
+import { FeatureNames } from "./feature-names.ts";
 import { inspectFiles, mainFileOf } from "./inspect-files.ts";
 import { type FormField, type ReceivedFile, receiveUpload, type UploadLimits } from "./receive-upload.ts";
 
@@ -63,21 +64,24 @@ export interface Registering {
 export class Registry {
   readonly aliases: Aliases;
   readonly blobs: BlobStore;
+  readonly featureNames: FeatureNames;
   readonly #parts: RegistryOptions;
   readonly #store: ModelRegistryStore;
   readonly #users: IsInUse[] = [];
   #lastInspection: Promise<unknown> = Promise.resolve();
 
-  private constructor(parts: RegistryOptions) {
+  private constructor(parts: RegistryOptions, store: ModelRegistryStore, featureNames: FeatureNames) {
     this.#parts = parts;
-    this.#store = new ModelRegistryStore(parts.database);
+    this.#store = store;
+    this.featureNames = featureNames;
     this.blobs = new BlobStore({ folder: parts.folder, usedOf: (hashes) => this.#store.used(hashes) });
     this.aliases = new Aliases({ ...parts, models: this.#store });
   }
 
   /** Opens the registry; what an earlier process has left half done is gone when it returns. */
   static async open(parts: RegistryOptions): Promise<Registry> {
-    const registry = new Registry(parts);
+    const store = new ModelRegistryStore(parts.database);
+    const registry = new Registry(parts, store, await FeatureNames.load(store));
     await registry.blobs.clean();
     return registry;
   }
@@ -138,6 +142,7 @@ export class Registry {
         idempotency_key: idempotencyKey ?? null,
       };
       const { outcome, number } = await this.#parts.database.transaction((tx) => this.#add(tx, version, now));
+      this.featureNames.set(version.model, number, version.signature?.feature_names);
       return { outcome, version: await this.version(registration.name, number) };
     } finally {
       await this.blobs.release([...files, ...(served ? [served] : [])]);
@@ -191,12 +196,6 @@ export class Registry {
       properties: found.properties,
       tags: found.tags,
     };
-  }
-
-  /** Names of the columns of the one input matrix, as registered with the version or else with the newest one that has any. */
-  async featureNames(model: string, version?: string): Promise<readonly string[] | undefined> {
-    const named = version !== undefined && /^[1-9]\d{0,8}$/.test(version) ? version : "newest";
-    return (await this.#store.version(model, named))?.signature?.feature_names;
   }
 
   async versions(query: {
@@ -415,6 +414,7 @@ export class Registry {
     try {
       for (const sha256 of new Set(hashes)) held.push(await this.blobs.hold({ sha256, bytes: 0 }));
       await this.#parts.database.transaction(work);
+      for (const { model, version } of versions) this.featureNames.delete(model, version);
     } finally {
       await this.blobs.release(held);
     }

@@ -324,6 +324,21 @@ export class ModelRegistryStore {
     });
   }
 
+  /** The names that versions have for the columns of their input, oldest version first. */
+  async featureNames(): Promise<
+    { readonly model: string; readonly version: string; readonly feature_names: readonly string[] }[]
+  > {
+    const rows = await this.#database.all<{ model: string; version: number; names: string }>(
+      `select model, version, signature->'feature_names' as names from model_versions
+       where (signature->'feature_names') is not null order by model, version`,
+    );
+    return rows.map(({ model, version, names }) => ({
+      model,
+      version: String(version),
+      feature_names: JSON.parse(names) as string[],
+    }));
+  }
+
   /** Those of the hashes that some version's files have. */
   async used(hashes: readonly string[]): Promise<ReadonlySet<string>> {
     if (hashes.length === 0) return new Set();

@@ -21,11 +21,13 @@ export interface CaptureIntakeOptions {
   readonly waitMs: number;
   /** Bytes of halves that may wait. */
   readonly mostBytes: number;
+  /** Names that a version's features are registered with, in order. */
+  readonly namesOf?: (model: string, version: string | undefined) => readonly string[] | undefined;
 }
 
 /** How a body is to be read. */
 export interface CaptureReading extends Omit<CaptureOptions, "limits"> {
-  /** Names for features and outputs that come without, in order. */
+  /** Names for features and outputs that come without, in order; those of the registry when absent. */
   readonly featureNames?: readonly string[] | undefined;
   readonly outputNames?: readonly string[] | undefined;
 }
@@ -67,7 +69,11 @@ export class CaptureIntake {
     const records = new Map<string, Gathered>();
     const labels = new Map<string, Gathered>();
     const halves: ArrivedHalf[] = [];
-    const options = decodeOptions(reading);
+    const asked = decodeOptions(reading);
+    const options = ({ model, version }: CapturedCall) => {
+      const featureNames = asked.featureNames ?? this.#options.namesOf?.(model, version);
+      return featureNames === undefined ? asked : { ...asked, featureNames };
+    };
     for (const { index, captured } of readCaptured(message, { ...reading, limits: defaultDecodeLimits })) {
       tally.event();
       if (captured.kind === "ignored") tally.ignore();
@@ -81,7 +87,7 @@ export class CaptureIntake {
         else if (captured.kind === "half") halves.push({ index, ...captured });
         else if (captured.kind === "call") {
           const { call, request, response } = captured;
-          gatherCall(records, tally, { index, call, request, response }, options);
+          gatherCall(records, tally, { index, call, request, response }, options(call));
         } else if (captured.kind === "records")
           for (const record of captured.records) gather(records, model, index, record);
         else for (const label of captured.labels) gather(labels, model, index, label);
@@ -91,7 +97,7 @@ export class CaptureIntake {
     await this.#send(labels, "receiveLabels", tally);
     const paired = await this.#pairing.take(halves, async (pairs) => {
       const completed = new Map<string, Gathered>();
-      for (const pair of pairs) gatherCall(completed, tally, pair, options);
+      for (const pair of pairs) gatherCall(completed, tally, pair, options(pair.call));
       await this.#send(completed, "receiveRecords", tally);
     });
     return tally.answer(paired);

@@ -118,7 +118,6 @@ describe("registering", () => {
       sample: null,
       source: null,
     });
-    expect(await it_.registry.featureNames("churn")).toEqual(["age", "income"]);
   });
 
   it.each([
@@ -132,6 +131,21 @@ describe("registering", () => {
     expect(it_.stored()).toEqual([]);
     expect(await refusalOf(it_.registry.model("churn"))).toMatchObject({ code: "not-found" });
   });
+});
+
+it("knows the names of a version's features, or else of the newest that has any, also after a restart", async () => {
+  const it_ = await openRegistry();
+  await it_.register({ name: "churn", feature_names: ["a", "b"] }, { m: "x" });
+  await it_.register({ name: "churn", feature_names: ["a", "c"] }, { m: "x" });
+  await it_.register({ name: "churn" }, { m: "x" });
+  const seen = ({ registry }: Pick<typeof it_, "registry">) =>
+    ["1", "2", "3", "v7", undefined].map((version) => registry.featureNames.of("churn", version)?.join());
+  const known = ["a,b", "a,c", "a,c", "a,c", "a,c"];
+  expect(seen(it_)).toEqual(known);
+  expect(seen(await openRegistry({ database: it_.database }))).toEqual(known);
+  expect(it_.registry.featureNames.of("other", "1")).toBeUndefined();
+  await it_.registry.remove("churn", "2", undefined);
+  expect(seen(it_)).toEqual(Array(5).fill("a,b"));
 });
 
 describe("a model file", () => {

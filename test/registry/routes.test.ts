@@ -380,3 +380,27 @@ describe("deleting over HTTP", () => {
     expect(await service.get("/v1/models")).toMatchObject({ models: [] });
   });
 });
+
+it("names the features of captured calls that come without, as the version was registered", async () => {
+  const service = await startService({ now: NOW });
+  await upload(service, { name: "churn", feature_names: "age,income" });
+  const send = async (kind: "request" | "response", body: unknown) =>
+    fetch(`${service.server().url}/v1/capture/kserve`, {
+      method: "POST",
+      headers: {
+        "ce-specversion": "1.0",
+        "ce-type": `org.kubeflow.serving.inference.${kind}`,
+        "ce-source": "http://localhost:9081/",
+        "ce-id": "r-1",
+        "ce-time": NOW.toISOString(),
+        "ce-inferenceservicename": "churn",
+        "ce-namespace": "default",
+        "content-type": "application/json",
+      },
+      body: JSON.stringify(body),
+    });
+  expect((await send("request", { instances: [[41, 2_000]] })).status).toBe(202);
+  expect((await send("response", { predictions: [0.7] })).status).toBe(202);
+  const rows = await service.post("/v1/query", { sql: "select in_age, in_income from churn" });
+  expect(rows.rows).toEqual([[41, 2_000]]);
+});

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
@@ -21,15 +21,51 @@ const python = [process.env.LEEWAY_MLFLOW_PYTHON, "python3"].find((program) => {
 const WITHOUT =
   "needs MLflow's client: pip install mlflow-skinny, or name a Python that has it in LEEWAY_MLFLOW_PYTHON";
 
-it.skipIf(python === undefined)(`does what MLflow's own client asks (${WITHOUT})`, async () => {
+/** The service with a model of two files, which an alias points to. */
+async function startWithModel() {
   const service = await startService({ now: new Date("2026-01-02T03:04:05Z") });
   const { url } = service.server();
   const form = new FormData();
   form.append("name", "filed");
   form.append("file", new Blob(["the model"]), "model.bin");
-  form.append("file", new Blob(["notes"]), "extra/notes.txt");
+  form.append("file", new Blob(["abc"]), "extra/notes.txt");
   expect((await fetch(`${url}/v1/models`, { method: "POST", body: form })).status).toBe(201);
   await service.put("/v1/models/filed/aliases/champion", { version: 1, why: "a test" });
+  return url;
+}
+
+interface Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly type?: string;
+  readonly body?: string;
+  readonly status: number;
+  readonly answer: unknown;
+}
+
+it("answers what MLflow's client 3.17.2 was recorded to ask, as it was then understood", async () => {
+  const url = await startWithModel();
+  const recorded = readFileSync(join(import.meta.dirname, "mlflow-recorded.ndjson"), "utf8")
+    .trim()
+    .split("\n");
+  expect(recorded.length).toBeGreaterThan(60);
+  for (const line of recorded) {
+    const { method, path, type, body, status, answer } = JSON.parse(line) as Exchange;
+    const got = await fetch(`${url}${path}`, {
+      method,
+      ...(body === undefined ? {} : { body, headers: { "content-type": type ?? "" } }),
+    });
+    const text = await got.text();
+    const said = `${method} ${path} ${body ?? ""}`;
+    expect([got.status, typeof answer === "string" ? text : JSON.parse(text)], said).toEqual([
+      status,
+      answer,
+    ]);
+  }
+});
+
+it.skipIf(python === undefined)(`does what MLflow's own client asks (${WITHOUT})`, async () => {
+  const url = await startWithModel();
   const folder = temporaryFolder();
   for (const name of ["by-alias", "sent", "copy"]) mkdirSync(join(folder, name));
   const { stdout } = await run(python ?? "", [join(import.meta.dirname, "mlflow-client.py"), url, folder], {
@@ -59,8 +95,8 @@ it.skipIf(python === undefined)(`does what MLflow's own client asks (${WITHOUT})
     "bad filter": "INVALID_PARAMETER_VALUE",
     "delete aliased": "RESOURCE_CONFLICT",
     left: ["churn", "churn-eu", "churn-us", "filed"],
-    "by alias has": ["the model", "notes"],
-    "one file": "notes",
+    "by alias has": ["the model", "abc"],
+    "one file": "abc",
     sent: ["flavors: {}", "sent by mlflow"],
     "sent nothing": "INVALID_PARAMETER_VALUE",
     copied: "the model",

@@ -280,8 +280,10 @@ describe("an alias", () => {
           const startMs = nowMs;
           for (let i = 0; i < 3; i++) await it_.register({ name }, { m: "x" });
           const made: { alias: string; version: string | null; atMs: number }[] = [];
+          const clock: number[] = [];
           for (const { alias, version, stepMs } of steps) {
             nowMs = Math.max(startMs, nowMs + stepMs);
+            clock.push(nowMs);
             const move = { model: name, alias, by: "ann", why: "a test" };
             const before = made.findLast((change) => change.alias === alias);
             const atMs = Math.max(nowMs, before?.atMs ?? 0);
@@ -296,7 +298,7 @@ describe("an alias", () => {
             }
           }
           for (const alias of ["champion", "challenger"]) {
-            const moments = [...times.map((ms) => startMs + ms), ...made.map(({ atMs }) => atMs)];
+            const moments = [...times.map((ms) => startMs + ms), ...made.map(({ atMs }) => atMs), ...clock];
             for (const at of moments) {
               const expected =
                 made.findLast((change) => change.alias === alias && change.atMs <= at)?.version ?? null;

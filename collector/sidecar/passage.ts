@@ -145,7 +145,9 @@ export class Passage implements CallOnWire {
     if (this.#state !== "answering") return;
     this.#context.recording?.response.add(chunk);
     if (part === "last") {
-      this.#response.end(chunk);
+      // As text (Latin-1 is every byte as it is) it goes out in one piece with the head.
+      if (chunk.length <= MOST_COPIED_BYTES) this.#response.end(chunk.latin1Slice(), "latin1");
+      else this.#response.end(chunk);
       this.#answerEnded();
     } else if (!this.#response.write(chunk) && this.#flow === "running") {
       this.#flow = "held";

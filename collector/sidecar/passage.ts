@@ -146,7 +146,7 @@ export class Passage implements CallOnWire {
     this.#context.recording?.response.add(chunk);
     if (part === "last") {
       // As text (Latin-1 is every byte as it is) it goes out in one piece with the head.
-      if (chunk.length <= MOST_COPIED_BYTES) this.#response.end(chunk.latin1Slice(), "latin1");
+      if (chunk.length <= MOST_COPIED_BYTES) this.#response.end(chunk.toString("latin1"), "latin1");
       else this.#response.end(chunk);
       this.#answerEnded();
     } else if (!this.#response.write(chunk) && this.#flow === "running") {

@@ -62,7 +62,7 @@ export function addQueryRoutes(
     tags: ["query"],
     summary: "Read-only SQL over what was collected",
     description:
-      "One SELECT in DuckDB's SQL. Each model is a view of its name; results.models, results.columns, results.windows, results.features, results.alerts, results.retrain_runs and results.baselines hold what monitors found. `accept` chooses the form of the answer.",
+      "One SELECT in DuckDB's SQL. Each model is a view of its name; results.models, results.columns, results.windows, results.features, results.alerts, results.retrain_runs and results.baselines hold what monitors found, results.versions and results.aliases what is registered. `accept` chooses the form of the answer.",
     request: { body: { required: true, content: { "application/json": { schema: request } } } },
     responses: {
       200: {

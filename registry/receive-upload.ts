@@ -112,6 +112,15 @@ function tooLarge({ modelBytes }: UploadLimits): ServiceError {
 
 function whyUnreadable(error: unknown): unknown {
   if (error instanceof ServiceError) return error;
+  if (error instanceof Error && "code" in error && error.code === "ENOSPC") {
+    return new ServiceError(
+      "unavailable",
+      "the disk of the data folder is full: nothing of the upload was kept",
+      {
+        cause: error,
+      },
+    );
+  }
   const message = error instanceof Error ? error.message : String(error);
   if (/Unexpected end|Malformed|premature|aborted/i.test(message)) {
     return new ServiceError("invalid-input", `the upload ended before its end (${message}): send it again`, {

@@ -217,4 +217,21 @@ export const migrations: readonly Migration[] = [
          stored_at timestamptz not null, grade varchar not null, verdict varchar not null, document json not null)`,
     ],
   },
+  {
+    number: 13,
+    name: "views over the registry, for queries",
+    statements: [
+      `create view results.versions as
+       select model, version::varchar as version, description, created_at, registered_by, why, tags, properties, lineage,
+         bytes, sha256, main_file
+       from main.model_versions`,
+      // One row: from when to when (null: still) an alias pointed to a version.
+      `create view results.aliases as
+       select model, alias, version::varchar as version, changed_at as "from", "to", changed_by, why
+       from (
+         select *, lead(changed_at) over (partition by model, alias order by number) as "to"
+         from main.model_alias_changes)
+       where version is not null`,
+    ],
+  },
 ];

@@ -10,6 +10,8 @@ const RESULT_TABLES: readonly string[] = [
   "drift_results",
   "alerts",
   "retrain_runs",
+  "model_versions",
+  "model_alias_changes",
 ];
 
 interface PlanNode {

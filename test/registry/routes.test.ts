@@ -303,6 +303,12 @@ describe("aliases over HTTP", () => {
       cursor: null,
     });
     expect(await service.get("/v1/models/churn/aliases")).toEqual({ aliases: [] });
+    const sql = `select v.version, epoch_ms(a."to") - epoch_ms(a."from") as ms
+      from results.versions v join results.aliases a using (model, version) order by 1`;
+    expect((await service.post("/v1/query", { sql })).rows).toEqual([
+      ["1", 60_000],
+      ["2", 60_000],
+    ]);
   });
 
   it("cannot have a name that is a version's, nor point to what is none", async () => {

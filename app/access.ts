@@ -49,6 +49,8 @@ const CALLS: readonly (readonly [method: string, path: string, permission: Permi
   // Whoever asks whether events may be sent has no key yet, and learns nothing but that they may.
   ["OPTIONS", "/v1/capture/*", "open"],
   ["OPTIONS", "/v1/events-in", "open"],
+  ["OPTIONS", "/v1/models/*/records", "open"],
+  ["OPTIONS", "/v1/models/*/labels", "open"],
   ["POST", "/v1/query", "read"],
   ["POST", "/v1/models/*/exports", "read"],
   ["POST", "/v1/retrain-runs/*/status", "run-status"],

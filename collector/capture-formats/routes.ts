@@ -26,6 +26,9 @@ const problems = {
   503: { description: "Nothing can be made durable just now: try again after Retry-After seconds" },
 } as const;
 
+/** They take CloudEvents too. */
+const OWN_PATHS = ["/v1/models/:model/records", "/v1/models/:model/labels"] as const;
+
 /** The ways in for what other systems capture. */
 export function addCaptureRoutes(api: OpenAPIHono, foreign: ForeignBodies): void {
   const formats = [
@@ -54,7 +57,7 @@ export function addCaptureRoutes(api: OpenAPIHono, foreign: ForeignBodies): void
       query: query.omit({ at: true, collection: true }),
     },
   ] as const;
-  for (const { path } of formats) agreeToWebhooks(api, path);
+  for (const path of [...formats.map((each) => each.path), ...OWN_PATHS]) agreeToWebhooks(api, path);
   for (const { path, summary, format, query: asked } of formats) {
     const route = createRoute({
       method: "post",

@@ -69,7 +69,7 @@ describe("keys", () => {
     const asked = (path: string, headers: Record<string, string> = {}) =>
       fetch(`${server.url}${path}`, { method: "OPTIONS", headers });
     const sender = { "webhook-request-origin": "events.example.com", "webhook-request-rate": "120" };
-    for (const path of ["/v1/events-in", "/v1/capture/kserve"]) {
+    for (const path of ["/v1/events-in", "/v1/capture/kserve", "/v1/models/m/records"]) {
       const agreed = await asked(path, sender);
       expect(agreed.status).toBe(200);
       expect(agreed.headers.get("webhook-allowed-origin")).toBe("events.example.com");

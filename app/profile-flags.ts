@@ -6,6 +6,7 @@ import { type RowForm, readPayloads } from "../profiler/payloads.ts";
 import type { Candidate, ProfileRequest } from "../profiler/profile-request.ts";
 import { ServiceError } from "../schema/errors.ts";
 import { latencyObjectiveText } from "../schema/profile.ts";
+import type { ProfiledModel } from "./profile-model.ts";
 
 /** What says how requests look and what is good; the same for every command of the profiler. */
 export interface LoadFlags {
@@ -33,6 +34,8 @@ export interface RunFlags extends LoadFlags {
   readonly quick?: boolean;
   readonly name?: string;
   readonly of?: string;
+  readonly model?: string;
+  readonly threads: string;
   readonly command?: string;
   readonly url?: string;
   readonly port?: string;
@@ -51,14 +54,18 @@ const BUDGET_SECONDS = { quick: 45, full: 240 } as const;
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /** What the flags of `profile run` ask for. @throws ServiceError `invalid-input` that names the flag. */
-export function profileRequestOf(flags: RunFlags): ProfileRequest {
-  const target = targetOf(flags);
+export function profileRequestOf(flags: RunFlags, served?: ProfiledModel): ProfileRequest {
+  const target = served ? servedTarget(flags, served) : targetOf(flags);
+  const asked = loadOf(flags, target.path);
+  const made = served !== undefined && flags.payloads === undefined ? madeUp(asked.load, served) : undefined;
   const mode = flags.quick ? "quick" : "full";
   return {
-    name: flags.name ?? (flags.command ?? flags.url ?? "service").slice(0, 80),
-    of: versionOf(flags.of),
+    name: flags.name ?? (served?.name ?? flags.command ?? flags.url ?? "service").slice(0, 80),
+    of: served?.of ?? versionOf(flags.of),
+    threads: served?.threads,
     candidate: target.candidate,
-    ...loadOf(flags, target.path),
+    ...asked,
+    ...made,
     errorBudget: numberFlag("--errors", flags.errors, { least: 0, most: 1 }),
     mode,
     budgetMs:
@@ -116,10 +123,29 @@ export function loadOf(
   };
 }
 
+function servedTarget(flags: RunFlags, { command, ready, path }: ProfiledModel) {
+  return { candidate: commandOf({ ...flags, ready }, command), path: flags.path ?? path };
+}
+
+/** The model's own bodies instead of those of a file. */
+function madeUp(
+  load: ProfileRequest["load"],
+  { payloads, payloadSource }: ProfiledModel,
+): Pick<ProfileRequest, "load" | "payloadSource"> {
+  const headers = { "content-type": "application/json", ...load.headers };
+  return { load: { ...load, method: "POST", headers, payloads }, payloadSource };
+}
+
+/** Whether exactly one target is given. @throws ServiceError otherwise. */
+export function checkTarget({ command, url, model }: Pick<RunFlags, "command" | "url" | "model">): void {
+  if ([command, url, model].filter((given) => given !== undefined).length === 1) return;
+  throw wrong(
+    "say what to profile: --model with a registered model or an ONNX file, --command with a command that starts a service, or --url with its address",
+  );
+}
+
 function targetOf(flags: RunFlags): { readonly candidate: Candidate; readonly path: string } {
-  if ((flags.command === undefined) === (flags.url === undefined)) {
-    throw wrong("say what to profile: --command with a command that starts it, or --url with its address");
-  }
+  checkTarget(flags);
   if (flags.command !== undefined)
     return { candidate: commandOf(flags, flags.command), path: flags.path ?? "/" };
   return urlOf(flags.url ?? "", flags.path);

@@ -11,8 +11,8 @@ export interface GradeFacts {
   readonly mode: "quick" | "full";
   readonly targetKind: "command" | "url" | "model";
   readonly limiter: "cgroup-v2" | "cgroup-v1" | "systemd-run" | "taskset" | "none";
-  readonly verified: "holds" | "fails" | "not-run";
-  readonly headroom: "holds" | "fails" | "not-run";
+  readonly verified: "holds" | "fails" | "disturbed" | "not-run";
+  readonly headroom: "holds" | "fails" | "disturbed" | "not-run";
   /** What came of one step less. */
   readonly below: "meets" | "misses" | "not-run" | "no-smaller";
   readonly replicas: number;
@@ -73,6 +73,12 @@ function* doubtsOf(facts: GradeFacts): Generator<Doubt> {
   }
   if (facts.verified === "fails") {
     yield { worst: "C", reason: "the objective was not met in the verifying run" };
+  } else if (facts.verified === "disturbed") {
+    yield {
+      worst: "C",
+      reason:
+        "the machine was too busy with other things to verify anything: run the profile again when it is quiet",
+    };
   } else if (facts.verified === "not-run") {
     yield { worst: "C", reason: "no verifying run was made" };
   }

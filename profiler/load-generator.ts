@@ -1,7 +1,8 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, execFile, fork } from "node:child_process";
 import { once } from "node:events";
 import { createRequire } from "node:module";
 import { setPriority } from "node:os";
+import { promisify } from "node:util";
 import { ServiceError } from "../schema/errors.ts";
 import type {
   FromGenerator,
@@ -11,7 +12,6 @@ import type {
   WindowOrder,
 } from "./generator/messages.ts";
 
-/** The generator is to be late as seldom as can be; whoever may not raise its priority runs it as it is. */
 const PRIORITY = -10;
 
 /** Most that one profile may send, whatever is asked for. */
@@ -47,11 +47,7 @@ export class LoadGenerator {
       detached: true, // Ctrl-C on a terminal is for the profiler, which stops it
     });
     await first(child, (message) => (message.type === "ready" ? message : undefined));
-    try {
-      if (child.pid !== undefined) setPriority(child.pid, PRIORITY);
-    } catch {
-      // needs a privilege; lateness is measured either way
-    }
+    if (child.pid !== undefined) await putFirst(child.pid);
     return new LoadGenerator(child, bound);
   }
 
@@ -126,6 +122,22 @@ export class LoadGenerator {
 
   #tell(message: ToGenerator): void {
     if (this.#child.connected) this.#child.send(message);
+  }
+}
+
+/**
+ * Lets a process run before all others as soon as it is due (it sleeps most of the time): with four busy programs on two
+ * cores it was late by 0.5 ms instead of 4 ms (p99). Both ways need a privilege; lateness is measured without it, too.
+ */
+async function putFirst(pid: number): Promise<void> {
+  try {
+    await promisify(execFile)("chrt", ["--all-tasks", "--fifo", "--pid", "1", String(pid)]);
+  } catch {
+    try {
+      setPriority(pid, PRIORITY);
+    } catch {
+      // runs as it is
+    }
   }
 }
 

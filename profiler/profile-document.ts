@@ -27,7 +27,7 @@ export function profileDocument(
     cpu_request: findings.cpuRequest ?? null,
     memory_bytes: findings.memoryBytes ?? null,
     replicas: findings.replicas ?? null,
-    threads: null,
+    threads: request.threads ?? null,
     batch_size: null,
     rate_per_replica: findings.replicas === undefined ? null : round(findings.ratePerReplica),
   };
@@ -154,6 +154,13 @@ export function profileDocument(
   };
 }
 
+const OUTCOMES = {
+  meets: "holds",
+  misses: "fails",
+  disturbed: "disturbed",
+  "not-judged": "not-run",
+} as const;
+
 function verifiedOf({
   atTarget,
   atHeadroom,
@@ -164,7 +171,7 @@ function verifiedOf({
 }: Findings): Profile["verified"] {
   const run = (window: ProfileWindow | undefined) =>
     window
-      ? { verdict: window.verdict === "meets" ? ("holds" as const) : ("fails" as const), why: window.why }
+      ? { verdict: OUTCOMES[window.verdict], why: window.why }
       : { verdict: "not-run" as const, why: "" };
   const at_target = run(atTarget);
   const measurable = limiter.cpu === "quota" || request.candidate.kind === "url";
@@ -192,7 +199,7 @@ function verifiedOf({
 
 function belowOf({ below }: Findings): "meets" | "misses" | "not-run" | "no-smaller" {
   if (below.cpu === undefined) return "no-smaller";
-  if (!below.window) return "not-run";
+  if (!below.window || below.window.verdict === "disturbed") return "not-run";
   return below.window.verdict === "meets" ? "meets" : "misses";
 }
 
@@ -270,7 +277,8 @@ function targetOf({ request }: Findings): Profile["target"] {
   const { candidate, load, payloadSource } = request;
   const sizes = load.payloads.map(({ length }) => length).sort((a, b) => a - b);
   return {
-    kind: candidate.kind,
+    kind: request.threads === undefined ? candidate.kind : "model",
+    ...(request.threads === undefined ? {} : { model: request.name }),
     ...request.of,
     ...(candidate.kind === "url" ? { url: candidate.origin } : { command: candidate.command }),
     ...(candidate.kind === "command" && candidate.port !== undefined ? { port: candidate.port } : {}),

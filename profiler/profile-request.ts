@@ -15,6 +15,8 @@ export interface ProfileRequest {
   /** Version of a registered model that the service serves, for those who look it up. */
   readonly of?: { readonly model: string; readonly version: string } | undefined;
   readonly candidate: Candidate;
+  /** Threads of one run, when the candidate is a replica of a model. */
+  readonly threads?: number | undefined;
   readonly load: Omit<LoadTarget, "origin">;
   /** Where the bodies come from, in words. */
   readonly payloadSource: string;

@@ -125,7 +125,9 @@ export const profileRecommendation = z
   .meta({ id: "ProfileRecommendation" });
 export type ProfileRecommendation = z.infer<typeof profileRecommendation>;
 
-const verifiedRun = z.object({ verdict: z.enum(["holds", "fails", "not-run"]), why: z.string() });
+/** `disturbed`: it missed while the machine was too busy with other things to blame the service. */
+const verifiedVerdict = z.enum(["holds", "fails", "disturbed", "not-run"]);
+const verifiedRun = z.object({ verdict: verifiedVerdict, why: z.string() });
 
 /** Field names of Azure ML's profiler, for those who come from there. */
 const azureNames = {
@@ -182,7 +184,7 @@ export const profile = z
     }),
     reasons: z.array(z.string()),
     verified: z.object({
-      verdict: z.enum(["holds", "fails", "not-run"]),
+      verdict: verifiedVerdict,
       at_target: verifiedRun,
       at_headroom: verifiedRun.meta({ description: "At 1.2 times the target" }),
       one_step_below: verifiedRun.extend({ cpu: z.number().nullable() }),
@@ -253,7 +255,7 @@ export const profileSummary = profile
     grade: true,
     recommendation: true,
   })
-  .extend({ verdict: z.enum(["holds", "fails", "not-run"]) })
+  .extend({ verdict: verifiedVerdict })
   .meta({ id: "ProfileSummary" });
 export type ProfileSummary = z.infer<typeof profileSummary>;
 

@@ -2,8 +2,10 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { ServiceError } from "../../schema/errors.ts";
 import type { Profile, ProfileComparison, ProfileSummary } from "../../schema/profile.ts";
+import type { ApiClient } from "../api-client.ts";
 import type { CompareFlags } from "../compare-flags.ts";
 import type { RunFlags } from "../profile-flags.ts";
+import type { ProfiledModel } from "../profile-model.ts";
 import { startProgress } from "../progress.ts";
 import { clientFor, newCommand, newGroup, path, print, type ServerOptions, withServer } from "./command.ts";
 import { withLoad } from "./load-options.ts";
@@ -11,7 +13,7 @@ import { withLoad } from "./load-options.ts";
 export function profileCommand(): Command {
   const run = withLoad(
     newCommand("run", {
-      does: "load a scoring service, and recommend the smallest CPU and memory that meet a latency objective; exits 3 when none does",
+      does: "load a scoring service, and recommend the smallest CPU and memory that meet a latency objective; exits 3 when that did not hold",
       example: `leeway profile run --command "python3 serve.py {port}" --ready /ping --path /score \\
   --payloads rows.ndjson --rate 100 --slo p99=50ms --quick
 leeway profile run --url http://127.0.0.1:9000/score --payloads rows.csv --rate 100 --slo p99=50ms --html report.html`,
@@ -21,8 +23,10 @@ leeway profile run --url http://127.0.0.1:9000/score --payloads rows.csv --rate 
         `
 The command runs on this machine and has to listen on the port in {port} or $PORT (or on --port). With --url only
 that host is loaded, and no limits can be set. Nothing else is ever sent a request. Exit codes: 0 the recommendation
-holds, 1 failed, 2 used wrongly, 3 no size meets the objective. More: docs/profiling.md`,
+holds, 1 failed, 2 used wrongly, 3 it did not hold in the verifying run. More: docs/profiling.md`,
       )
+      .option("--model <model>", "ONNX file, or NAME, NAME:VERSION or NAME@ALIAS of the server")
+      .option("--threads <count>", "threads of one run of the model", "1")
       .option("--command <text>", "command for the shell that starts the service")
       .option("--url <url>", "address of a service that runs already, path included")
       .option("--name <name>", "name of the profile in lists and reports")
@@ -148,28 +152,48 @@ async function compareCommand(a: string, b: string, flags: CompareFlags): Promis
 }
 
 async function runCommand(flags: RunFlags): Promise<void> {
-  const [{ runProfile }, { profileText }, { profileRequestOf }, { profileSurroundings }] = await Promise.all([
-    import("../../profiler/run-profile.ts"),
-    import("../../profiler/report/profile-text.ts"),
-    import("../profile-flags.ts"),
-    import("../profile-surroundings.ts"),
-  ]);
-  const request = profileRequestOf(flags);
-  const found = await untilStopped("profiling", (signal, onPhase) =>
-    runProfile(request, profileSurroundings(signal, onPhase)),
-  );
+  const [{ runProfile }, { profileText }, { checkTarget, profileRequestOf }, { profileSurroundings }] =
+    await Promise.all([
+      import("../../profiler/run-profile.ts"),
+      import("../../profiler/report/profile-text.ts"),
+      import("../profile-flags.ts"),
+      import("../profile-surroundings.ts"),
+    ]);
+  checkTarget(flags);
+  const found = await untilStopped("profiling", async (signal, onPhase) => {
+    const served = flags.model === undefined ? undefined : await servedBy(flags.model, flags, signal);
+    try {
+      return await runProfile(profileRequestOf(flags, served), profileSurroundings(signal, onPhase));
+    } finally {
+      served?.remove();
+    }
+  });
   if (flags.html !== undefined) await writeReport(flags.html, found);
   if (flags.out !== undefined) writeFileSync(flags.out, `${JSON.stringify(found, null, 2)}\n`);
-  if (flags.save) {
-    const { server, apiKey } = flags;
-    const client = clientFor({
-      ...(server === undefined ? {} : { url: server }),
-      ...(apiKey === undefined ? {} : { apiKey }),
-    });
-    await client.send("POST", "/v1/profiles", found);
-  }
+  if (flags.save) await serverOf(flags).send("POST", "/v1/profiles", found);
   print(found, flags, (profile: Profile) => profileText(profile));
-  process.exitCode = found.verified.verdict === "fails" ? 3 : 0;
+  process.exitCode = ["fails", "disturbed"].includes(found.verified.verdict) ? 3 : 0;
+}
+
+/** `--url` is the service's address here, so the server has another name. */
+function serverOf({ server, apiKey }: RunFlags): ApiClient {
+  return clientFor({
+    ...(server === undefined ? {} : { url: server }),
+    ...(apiKey === undefined ? {} : { apiKey }),
+  });
+}
+
+async function servedBy(model: string, flags: RunFlags, signal: AbortSignal): Promise<ProfiledModel> {
+  const [{ profiledModel }, { numberFlag }] = await Promise.all([
+    import("../profile-model.ts"),
+    import("../profile-flags.ts"),
+  ]);
+  return profiledModel(model, {
+    client: () => serverOf(flags),
+    threads: Math.round(numberFlag("--threads", flags.threads, { least: 1, most: 1_024 })),
+    seed: Math.round(numberFlag("--seed", flags.seed, { least: 0, most: 2 ** 31 })),
+    signal,
+  });
 }
 
 /** Runs with progress; Ctrl-C and SIGTERM end it in order: the service, its limits and the load generator go first. */

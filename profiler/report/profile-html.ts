@@ -71,7 +71,10 @@ function answer({ recommendation: found, grade, verified, cost, max_rate_at_obje
       ? ""
       : box(`${Math.round(max_rate_at_objective)}/s`, "highest rate of one replica"),
     cost === null ? "" : box(String(cost.per_million_predictions), "cost of a million predictions"),
-    box(verified.verdict === "holds" ? "yes" : verified.verdict === "fails" ? "fails" : "no", "verified"),
+    box(
+      verified.verdict === "holds" ? "yes" : verified.verdict === "not-run" ? "no" : verified.verdict,
+      "verified",
+    ),
     box(grade, "grade", `grade-${grade}`),
   ].join("")}</div>`;
 }

@@ -3,6 +3,7 @@ import { profileRequestOf, type RunFlags } from "../../app/profile-flags.ts";
 
 const flags: RunFlags = {
   command: "serve",
+  threads: "1",
   header: [],
   rows: "object",
   expectStatus: "200-299",

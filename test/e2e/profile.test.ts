@@ -84,7 +84,7 @@ describe("leeway profile run", () => {
     expect(stderr).toMatch(/profiling \d+ % looking for the highest throughput/);
     const found = profile.parse(JSON.parse(readFileSync(out, "utf8")));
     expect([0, 3]).toContain(code); // a machine that is busy enough fails any objective
-    expect(code).toBe(found.verified.verdict === "fails" ? 3 : 0);
+    expect(code).toBe(["fails", "disturbed"].includes(found.verified.verdict) ? 3 : 0);
     expect(found.grade).toBe("C");
     expect(found.reasons.join()).toContain("quick mode");
     expect(found.target).toMatchObject({

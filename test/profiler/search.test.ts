@@ -219,6 +219,7 @@ describe("the grade", () => {
     [{ limiter: "none" }, "B", "nothing could be limited"],
     [{ verified: "fails" }, "C", "not met"],
     [{ verified: "not-run" }, "C", "no verifying run"],
+    [{ verified: "disturbed" }, "C", "too busy"],
     [{ headroom: "fails" }, "B", "1.2 times"],
     [{ below: "meets" }, "B", "smaller size may be enough"],
     [{ below: "not-run" }, "B", "not tried"],

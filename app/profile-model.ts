@@ -1,0 +1,155 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
+import { modelInspector } from "../deployer/inspect-model.ts";
+import { programArguments } from "../deployer/own-program.ts";
+import { generatedPayloads } from "../profiler/generated-payloads.ts";
+import { replicaPlan } from "../schema/deployment.ts";
+import { ServiceError } from "../schema/errors.ts";
+import type { ModelSample, ModelVersion } from "../schema/model-version.ts";
+import type { ModelSignature } from "../schema/signature.ts";
+import type { ApiClient } from "./api-client.ts";
+import { fetchModel } from "./fetch-model.ts";
+import { parseModelReference } from "./model-reference.ts";
+
+const GENERATED = 50;
+
+/** A registered model, or a model file, as something that can be started and loaded. */
+export interface ProfiledModel {
+  readonly name: string;
+  readonly of: { readonly model: string; readonly version: string } | undefined;
+  /** Starts a replica that serves it on `$PORT`. */
+  readonly command: string;
+  readonly ready: string;
+  /** Where it scores. */
+  readonly path: string;
+  readonly payloads: readonly Uint8Array[];
+  readonly payloadSource: string;
+  readonly threads: number;
+  /** Takes away the files it was served from. */
+  remove(): void;
+}
+
+/**
+ * Makes ready what `leeway deploy` would serve: the file is looked at as it is when it is registered, and a replica serves
+ * it. Bodies come from its sample, or are made up by its signature.
+ *
+ * @param text - An ONNX file, or NAME, NAME:VERSION, NAME@ALIAS of a server.
+ * @throws ServiceError `not-found`, or `invalid-input` for a model that cannot be served.
+ */
+export async function profiledModel(
+  text: string,
+  {
+    client,
+    threads,
+    seed,
+    signal,
+  }: {
+    readonly client: () => ApiClient;
+    readonly threads: number;
+    readonly seed: number;
+    readonly signal: AbortSignal;
+  },
+): Promise<ProfiledModel> {
+  const folder = mkdtempSync(join(tmpdir(), "leeway-profile-"));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  try {
+    const found =
+      text.endsWith(".onnx") && existsSync(text) ? ofFile(text) : await ofServer(text, client(), folder);
+    const inspection = await modelInspector(folder)(found.file, { signal });
+    signal.throwIfAborted();
+    if (inspection.verdict === "refused")
+      throw new ServiceError("invalid-input", `${text}: ${inspection.reason}`);
+    const planFile = writePlan(folder, { ...found, ...inspection, threads });
+    const words = [
+      process.execPath,
+      ...programArguments(import.meta.url, "./cli"),
+      "replica",
+      "--plan",
+      planFile,
+    ];
+    return {
+      name: text,
+      of: found.of,
+      command: `${words.map(quoted).join(" ")} --port {port}`,
+      ready: "/v2/health/ready",
+      path: `/v2/models/${found.model}/infer`,
+      payloads: generatedPayloads(inspection.signature, { count: GENERATED, seed, sample: found.sample }),
+      payloadSource: found.sample ? "the model's sample" : "made up by the signature",
+      threads,
+      remove,
+    };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+interface Found {
+  readonly model: string;
+  readonly version: string;
+  readonly of: ProfiledModel["of"];
+  readonly file: string;
+  readonly sample: ModelSample | undefined;
+}
+
+function ofFile(path: string): Found {
+  const model =
+    basename(path, ".onnx")
+      .replaceAll(/[^A-Za-z0-9._-]/g, "-")
+      .replace(/^[^A-Za-z0-9]+/, "") || "model";
+  return { model, version: "1", of: undefined, file: resolve(path), sample: undefined };
+}
+
+async function ofServer(text: string, client: ApiClient, folder: string): Promise<Found> {
+  const { model, reference } = parseModelReference(text);
+  const where = `/v1/models/${encodeURIComponent(model)}/versions/${encodeURIComponent(reference ?? "latest")}`;
+  const version = await client.json<ModelVersion>({ path: where });
+  if (version.main_file === null || version.signature === null) {
+    throw new ServiceError(
+      "invalid-input",
+      `version ${version.version} of ${model} has no ONNX file that was looked into: start it yourself with --command`,
+    );
+  }
+  await fetchModel(client, { version, files: version.files, folder, onProgress: () => undefined });
+  return {
+    model,
+    version: version.version,
+    of: { model, version: version.version },
+    file: join(folder, version.main_file),
+    sample: version.sample ?? undefined,
+  };
+}
+
+function writePlan(
+  folder: string,
+  {
+    model,
+    version,
+    file,
+    signature,
+    served_file,
+    threads,
+  }: Found & {
+    readonly signature: ModelSignature;
+    readonly served_file?: string | undefined;
+    readonly threads: number;
+  },
+): string {
+  const plan = replicaPlan.parse({
+    deployment: "profile",
+    number: 1,
+    model,
+    versions: [{ version, weight: 100, model_file: served_file ?? file, signature }],
+    replicas: 1,
+    threads,
+  });
+  const path = join(folder, "plan.json");
+  writeFileSync(path, JSON.stringify(plan));
+  return path;
+}
+
+/** A word for the shell. */
+function quoted(word: string): string {
+  return /^[\w./:@=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

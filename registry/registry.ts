@@ -17,21 +17,16 @@ import {
   type ModelOrder,
   ModelRegistryStore,
   type NewVersion,
-  type StoredVersion,
   type VersionOrder,
 } from "../store/model-registry.ts";
+import type { StoredVersion } from "../store/model-rows.ts";
 import { Aliases, noVersion } from "./aliases.ts";
 import { BlobStore, type Held } from "./blob-store.ts";
 import { checkFilesNamed, refinedSignature } from "./check-registration.ts";
 import { FeatureNames } from "./feature-names.ts";
 import { inspectFiles, mainFileOf } from "./inspect-files.ts";
 import { type FormField, type ReceivedFile, receiveUpload, type UploadLimits } from "./receive-upload.ts";
-
-/**
- * Says in a few words what uses a version, such as `deployment "churn"`; undefined when nothing does. It is asked inside
- * a transaction: it may read, not write.
- */
-export type IsInUse = (model: string, version: string) => string | undefined | Promise<string | undefined>;
+import { type IsInUse, Removal } from "./removal.ts";
 
 export interface RegistryOptions {
   readonly database: Database;
@@ -67,7 +62,7 @@ export class Registry {
   readonly featureNames: FeatureNames;
   readonly #parts: RegistryOptions;
   readonly #store: ModelRegistryStore;
-  readonly #users: IsInUse[] = [];
+  readonly #removal: Removal;
   #lastInspection: Promise<unknown> = Promise.resolve();
 
   private constructor(parts: RegistryOptions, store: ModelRegistryStore, featureNames: FeatureNames) {
@@ -76,6 +71,7 @@ export class Registry {
     this.featureNames = featureNames;
     this.blobs = new BlobStore({ folder: parts.folder, usedOf: (hashes) => this.#store.used(hashes) });
     this.aliases = new Aliases({ ...parts, models: this.#store });
+    this.#removal = new Removal({ ...parts, models: this.#store, aliases: this.aliases, blobs: this.blobs });
   }
 
   /** Opens the registry; what an earlier process has left half done is gone when it returns. */
@@ -88,7 +84,7 @@ export class Registry {
 
   /** From now on no version is deleted that this one says is in use. */
   askBeforeDeleting(isInUse: IsInUse): void {
-    this.#users.push(isInUse);
+    this.#removal.askBeforeDeleting(isInUse);
   }
 
   /** Takes in the files of an upload. Give them to `register`, or let go of them with `blobs.release`. */
@@ -266,30 +262,15 @@ export class Registry {
    * @throws ServiceError `not-found`; `conflict` while an alias points to it or something uses it.
    */
   async remove(model: string, version: string, by: string | undefined): Promise<void> {
-    const found = await this.#find(model, version);
-    await this.#deleteFiles([found], async (tx) => {
-      if (!(await this.#store.version(model, version, tx))) throw noVersion(model, version);
-      await this.#refuseIfNeeded(tx, found);
-      await this.#removeVersion(tx, found, by);
-    });
+    await this.#removal.remove(await this.#find(model, version), by);
+    this.featureNames.delete(model, version);
   }
 
   /** Deletes a model with all its versions. What was collected under its name stays. @throws as `remove`. */
   async removeModel(name: string, by: string | undefined): Promise<void> {
     if (!(await this.#store.registered(name))) throw noModel(name);
-    const all = await this.#store.versions({
-      conditions: [{ field: "name", operator: "=", values: [name] }],
-      order: [{ by: "version", direction: "up" }],
-      limit: Number.MAX_SAFE_INTEGER,
-    });
-    await this.#deleteFiles(all, async (tx) => {
-      for (const version of all) await this.#refuseIfNeeded(tx, version);
-      for (const version of all) await this.#removeVersion(tx, version, by);
-      if (await this.#store.version(name, "newest", tx)) {
-        throw new ServiceError("conflict", `model "${name}" got a version just now: try again`);
-      }
-      await this.#store.removeModel(tx, name, this.#parts.now());
-    });
+    for (const { version } of await this.#removal.removeModel(name, by))
+      this.featureNames.delete(name, version);
   }
 
   async #inspect(files: readonly ModelFile[], signal: AbortSignal | undefined) {
@@ -368,56 +349,6 @@ export class Registry {
       ...version,
       aliases: aliases.get(`${version.model}:${version.version}`) ?? [],
     }));
-  }
-
-  async #refuseIfNeeded(tx: Transaction, { model, version }: StoredVersion): Promise<void> {
-    const aliases = (await this.aliases.current(model, tx)).filter((to) => to.version === version);
-    if (aliases[0]) {
-      throw new ServiceError(
-        "conflict",
-        `version ${version} of model "${model}" cannot be deleted: alias "${aliases[0].alias}" points to it. Let it point elsewhere first`,
-      );
-    }
-    for (const isInUse of this.#users) {
-      const user = await isInUse(model, version);
-      if (user === undefined) continue;
-      throw new ServiceError(
-        "conflict",
-        `version ${version} of model "${model}" cannot be deleted: ${user} uses it`,
-      );
-    }
-  }
-
-  async #removeVersion(tx: Transaction, { model, version, sha256 }: StoredVersion, by: string | undefined) {
-    await this.#store.removeVersion(tx, model, version);
-    await emit(
-      tx,
-      {
-        type: "dev.leeway.model.deleted",
-        subject: `models/${model}/versions/${version}`,
-        data: { model, version, sha256, deleted_by: by ?? null },
-      },
-      this.#parts.now(),
-    );
-  }
-
-  /** Holds the files while `work` commits, so that a crash in between leaves none behind that nobody refers to. */
-  async #deleteFiles(
-    versions: readonly StoredVersion[],
-    work: (tx: Transaction) => Promise<void>,
-  ): Promise<void> {
-    const hashes = versions.flatMap(({ files, served_sha256 }) => [
-      ...files.map(({ sha256 }) => sha256),
-      ...(served_sha256 === null ? [] : [served_sha256]),
-    ]);
-    const held: Held[] = [];
-    try {
-      for (const sha256 of new Set(hashes)) held.push(await this.blobs.hold({ sha256, bytes: 0 }));
-      await this.#parts.database.transaction(work);
-      for (const { model, version } of versions) this.featureNames.delete(model, version);
-    } finally {
-      await this.blobs.release(held);
-    }
   }
 }
 

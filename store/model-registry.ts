@@ -1,23 +1,17 @@
 import { listValue } from "@duckdb/node-api";
-import type {
-  Lineage,
-  ModelFile,
-  ModelSample,
-  ModelSummary,
-  ModelVersion,
-  TagMap,
-} from "../schema/model-version.ts";
-import type { ModelSignature } from "../schema/signature.ts";
+import type { ModelSummary, TagMap } from "../schema/model-version.ts";
 import type { Database, Parameters, Transaction } from "./database.ts";
 import { identifier } from "./identifier.ts";
 import { type Condition, whereModels, whereVersions } from "./model-conditions.ts";
+import {
+  type ModelRow,
+  type StoredVersion,
+  storedVersion,
+  summaryOf,
+  type VersionRow,
+} from "./model-rows.ts";
 
 type Reads = Pick<Transaction, "all">;
-
-/** A version as stored, with the hash of the file that is served where it is not the main file itself. */
-export interface StoredVersion extends Omit<ModelVersion, "aliases"> {
-  readonly served_sha256: string | null;
-}
 
 /** A version that is about to get its number. */
 export interface NewVersion extends Omit<StoredVersion, "version" | "updated_at"> {
@@ -40,41 +34,6 @@ export type Order<Key extends string> = readonly {
 }[];
 export type VersionOrder = Order<"model" | "version" | "created_at" | "updated_at">;
 export type ModelOrder = Order<"name" | "created_at" | "updated_at">;
-
-interface VersionRow {
-  readonly model: string;
-  readonly version: number;
-  readonly description: string;
-  readonly tags: string;
-  readonly created_at: Date;
-  readonly updated_at: Date;
-  readonly registered_by: string | null;
-  readonly why: string | null;
-  readonly properties: string;
-  readonly lineage: string;
-  readonly bytes: number;
-  readonly sha256: string | null;
-  readonly main_file: string | null;
-  readonly signature: string | null;
-  readonly notes: string;
-  readonly sample: string | null;
-  readonly served_sha256: string | null;
-  readonly source: string | null;
-  readonly files: readonly ModelFile[];
-}
-
-interface ModelRow {
-  readonly name: string;
-  readonly registered: boolean;
-  readonly records: boolean;
-  readonly baseline: boolean;
-  readonly description: string | null;
-  readonly tags: string | null;
-  readonly created_at: Date | null;
-  readonly updated_at: Date | null;
-  readonly latest: number | null;
-  readonly versions: number;
-}
 
 /** Registered models and their versions. Content of files is elsewhere, under its hash. */
 export class ModelRegistryStore {
@@ -357,39 +316,6 @@ const VERSIONS = `select v.model, v.version, v.description, v.tags, v.created_at
       select list({'path': f.path, 'bytes': f.bytes, 'sha256': f.sha256} order by f.path) from model_files f
       where f.model = v.model and f.version = v.version), []) as files
   from model_versions v`;
-
-function storedVersion(row: VersionRow): StoredVersion {
-  return {
-    ...row,
-    version: String(row.version),
-    created_at: row.created_at.toISOString(),
-    updated_at: row.updated_at.toISOString(),
-    tags: JSON.parse(row.tags) as TagMap,
-    properties: JSON.parse(row.properties) as TagMap,
-    lineage: JSON.parse(row.lineage) as Lineage,
-    notes: JSON.parse(row.notes) as string[],
-    signature: row.signature === null ? null : (JSON.parse(row.signature) as ModelSignature),
-    sample: row.sample === null ? null : (JSON.parse(row.sample) as ModelSample),
-    files: [...row.files],
-  };
-}
-
-function summaryOf(row: ModelRow): Omit<ModelSummary, "aliases"> {
-  return {
-    name: row.name,
-    known_by: [
-      ...(row.registered ? (["registry"] as const) : []),
-      ...(row.records ? (["records"] as const) : []),
-      ...(row.baseline ? (["baseline"] as const) : []),
-    ],
-    description: row.description ?? "",
-    created_at: row.created_at?.toISOString() ?? null,
-    updated_at: row.updated_at?.toISOString() ?? null,
-    tags: row.tags === null ? {} : (JSON.parse(row.tags) as TagMap),
-    latest_version: row.latest === null ? null : String(row.latest),
-    versions: row.versions,
-  };
-}
 
 function jsonOrNull(value: unknown): string | null {
   return value === null ? null : JSON.stringify(value);

@@ -6,12 +6,12 @@ import { basename, dirname } from "node:path";
 import type { Command } from "commander";
 import { ServiceError } from "../../schema/errors.ts";
 import type { AliasState, Lineage, ModelVersion } from "../../schema/model-version.ts";
+import { describeVersion } from "../describe-model.ts";
 import { gitFacts } from "../git-facts.ts";
 import { localFiles } from "../model-files.ts";
 import { startProgress } from "../progress.ts";
 import { sendModel } from "../send-model.ts";
 import { clientFor, newCommand, path, print, type ServerOptions, withServer } from "./command.ts";
-import { describeVersion } from "./model-show.ts";
 
 interface Options extends ServerOptions {
   readonly json?: boolean;
@@ -146,7 +146,7 @@ async function lineageOf(first: string, options: Options): Promise<Lineage> {
 }
 
 /** Collects `k=v` of an option that may be given again. */
-export function pairs(option: string) {
+function pairs(option: string) {
   return (text: string, before: Readonly<Record<string, string>>): Record<string, string> => {
     const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
     if (key === undefined || value === undefined) {

@@ -1,29 +1,13 @@
 import { z } from "zod";
 import { ServiceError } from "../../schema/errors.ts";
-import {
-  aliasName,
-  type ModelSummary,
-  type ModelVersion,
-  registration,
-  type TagMap,
-  tagMap,
-} from "../../schema/model-version.ts";
+import { aliasName } from "../../schema/model-version.ts";
 import { resourceName } from "../../schema/names.ts";
-import type { ModelOrder, Order, VersionOrder } from "../../store/model-registry.ts";
-import { cursorOf, readCount } from "../cursor.ts";
-import type { ReceivedFile } from "../receive-upload.ts";
 import type { Registry } from "../registry.ts";
-import { parseSearch } from "../search-query.ts";
+import { createVersion, type MlflowParts, tagsOf } from "./create-version.ts";
 import { AlreadyExists } from "./error-answer.ts";
-import type { PendingArtifacts } from "./pending-artifacts.ts";
+import { newestOf, registered } from "./lookups.ts";
+import { searchModels, searchVersions } from "./searches.ts";
 import { artifactUri, shownModel, shownVersion } from "./shapes.ts";
-
-export interface MlflowParts {
-  readonly registry: Registry;
-  readonly pending: PendingArtifacts;
-  /** Who calls. */
-  readonly by: string | undefined;
-}
 
 /** One call of MLflow's registry: where it is, what it takes, what it does. */
 export interface MlflowCall {
@@ -243,160 +227,7 @@ export const mlflowCalls: readonly MlflowCall[] = [
   }),
 ];
 
-interface Search {
-  readonly filter: string;
-  readonly max_results: number;
-  readonly order_by: readonly string[];
-  readonly page_token?: string | undefined;
-}
-
-async function searchModels(
-  { filter, max_results, order_by, page_token }: Search,
-  { registry }: MlflowParts,
-) {
-  const offset = readCount(page_token) ?? 0;
-  const models = await registry.models({
-    conditions: parseSearch(filter, "mlflow"),
-    known: "registered",
-    versions: "do-not-count",
-    order: [...orderOf(order_by, MODEL_KEYS), { by: "name", direction: "up" }] satisfies ModelOrder,
-    limit: max_results,
-    offset,
-  });
-  const shown = await Promise.all(
-    models.map(async (found) => shownModel(found, await newestOf(registry, found))),
-  );
-  return { registered_models: shown, ...nextPage(models, max_results, offset) };
-}
-
-async function searchVersions(
-  { filter, max_results, order_by, page_token }: Search,
-  { registry }: MlflowParts,
-) {
-  const offset = readCount(page_token) ?? 0;
-  const asked = orderOf(order_by, VERSION_KEYS);
-  const versions = await registry.versions({
-    conditions: parseSearch(filter, "mlflow"),
-    order: [
-      ...(asked.length > 0 ? asked : [{ by: "updated_at", direction: "down" } as const]),
-      { by: "model", direction: "up" },
-      { by: "version", direction: "down" },
-    ] satisfies VersionOrder,
-    limit: max_results,
-    offset,
-  });
-  return { model_versions: versions.map(shownVersion), ...nextPage(versions, max_results, offset) };
-}
-
-function nextPage(found: readonly unknown[], limit: number, offset: number) {
-  return found.length === limit ? { next_page_token: cursorOf(offset + limit) } : {};
-}
-
-const MODEL_KEYS = {
-  name: "name",
-  timestamp: "updated_at",
-  last_updated_timestamp: "updated_at",
-  creation_timestamp: "created_at",
-} as const;
-const VERSION_KEYS = {
-  name: "model",
-  version_number: "version",
-  timestamp: "updated_at",
-  last_updated_timestamp: "updated_at",
-  creation_timestamp: "created_at",
-} as const;
-
-/** Reads `name ASC`, `last_updated_timestamp DESC` … @throws ServiceError `invalid-input`. */
-function orderOf<Key extends string>(
-  clauses: readonly string[],
-  keys: Readonly<Record<string, Key>>,
-): Order<Key> {
-  return clauses.map((clause) => {
-    const [, name = "", direction] = /^\s*`?(\w+)`?(?:\s+(asc|desc))?\s*$/i.exec(clause) ?? [];
-    const by = Object.hasOwn(keys, name) ? keys[name] : undefined;
-    if (by === undefined) {
-      throw new ServiceError(
-        "invalid-input",
-        `order_by "${clause}": expected one of ${Object.keys(keys).join(", ")}, with ASC or DESC behind it`,
-      );
-    }
-    return { by, direction: direction?.toLowerCase() === "desc" ? "down" : "up" };
-  });
-}
-
-interface NewMlflowVersion {
-  readonly name: string;
-  readonly source: string;
-  readonly run_id?: string | undefined;
-  readonly run_link?: string | undefined;
-  readonly tags: readonly { readonly key: string; readonly value: string }[];
-  readonly description: string;
-}
-
-async function createVersion(asked: NewMlflowVersion, parts: MlflowParts): Promise<object> {
-  const { name, source, run_id, run_link, tags, description } = asked;
-  await registered(parts.registry, name);
-  const files = await filesOf(source, parts);
-  const { version: made } = await parts.registry.register(
-    registration.parse({
-      name,
-      description,
-      tags: tagsOf(tags),
-      lineage: {
-        ...(run_id === undefined || run_id === "" ? {} : { run_id }),
-        ...(run_link === undefined || run_link === "" ? {} : { run_url: run_link }),
-      },
-    }),
-    files,
-    { by: parts.by, ...(files.length === 0 ? { source } : {}) },
-  );
-  return { model_version: shownVersion(made) };
-}
-
-/** The files that a source names, where they are here: sent ahead, or those of another version. */
-async function filesOf(source: string, { registry, pending }: MlflowParts): Promise<ReceivedFile[]> {
-  const sentAhead = /^mlflow-artifacts:(?:\/\/[^/]*)?\/+(.+)$/.exec(source)?.[1];
-  const other =
-    /^models:\/+(?<name>[^/@]+)(?:\/(?<version>[^/@]+)|@(?<alias>[^/@]+))$/.exec(source)?.groups ??
-    /^models\/(?<name>[^/]+)\/(?<version>\d+)\/?$/.exec(sentAhead ?? "")?.groups;
-  if (other) {
-    const reference = other.alias === undefined ? other.version : `@${other.alias}`;
-    const found = await registry.resolve(other.name ?? "", reference);
-    return Promise.all(
-      found.files.map(async ({ path, bytes, sha256 }) => ({
-        path,
-        ...(await registry.blobs.hold({ bytes, sha256 })),
-      })),
-    );
-  }
-  if (sentAhead === undefined) return [];
-  const files = pending.take(sentAhead);
-  if (files.length > 0) return files;
-  throw new ServiceError("invalid-input", `nothing was sent to ${source}: log_artifacts puts files there`);
-}
-
 async function model(registry: Registry, name: string) {
   const found = await registered(registry, name);
   return shownModel(found, await newestOf(registry, found));
-}
-
-/** @throws ServiceError `not-found` also for what only has records. */
-async function registered(registry: Registry, name: string): Promise<ModelSummary> {
-  const found = await registry.model(name);
-  if (found.known_by.includes("registry")) return found;
-  throw new ServiceError(
-    "not-found",
-    `model "${name}" is not registered: only its ${found.known_by.join(" and ")} are here`,
-  );
-}
-
-async function newestOf(
-  registry: Registry,
-  { name, latest_version }: ModelSummary,
-): Promise<ModelVersion | undefined> {
-  return latest_version === null ? undefined : registry.version(name, latest_version);
-}
-
-function tagsOf(tags: readonly { readonly key: string; readonly value: string }[]): TagMap {
-  return tagMap.parse(Object.fromEntries(tags.map(({ key, value }) => [key, value])));
 }

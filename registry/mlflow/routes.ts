@@ -12,6 +12,7 @@ import type { PendingArtifacts } from "./pending-artifacts.ts";
 const PREFIX = "/api/2.0/mlflow";
 const ARTIFACT_PREFIX = "/api/2.0/mlflow-artifacts/artifacts";
 const tags = ["MLflow"];
+const ofPath = z.object({ path: z.string() });
 
 export interface MlflowRoutesParts {
   readonly registry: Registry;
@@ -39,7 +40,8 @@ function addArtifactRoutes(api: OpenAPIHono, { registry, pending }: MlflowRoutes
     ["put", `${ARTIFACT_PREFIX}/{path}`, "Send a file ahead of the version it will belong to"],
   ] as const;
   for (const [method, path, summary] of described) {
-    api.openAPIRegistry.registerPath({ method, path, summary, tags, responses: answers });
+    const request = path.includes("{") ? { params: ofPath } : { query: ofPath.partial() };
+    api.openAPIRegistry.registerPath({ method, path, summary, tags, request, responses: answers });
   }
   api.get(ARTIFACT_PREFIX, async (c) => {
     const asked = c.req.query("path") ?? "";

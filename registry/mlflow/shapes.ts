@@ -1,7 +1,7 @@
 import type { ModelSummary, ModelVersion, TagMap } from "../../schema/model-version.ts";
 
 /** Where MLflow's client finds the files of a version that are here: the artifact routes of this server. */
-export const ARTIFACTS = "mlflow-artifacts:/models";
+const ARTIFACTS = "mlflow-artifacts:/models";
 
 export function artifactUri({ model, version, source }: ModelVersion): string {
   return source ?? `${ARTIFACTS}/${model}/${version}`;

@@ -28,7 +28,7 @@ export const latencyObjectiveText = z.string().transform((text, context): Latenc
 });
 
 /** What a window of load was for. */
-export const profilePhases = [
+const profilePhases = [
   "saturation",
   "ladder",
   "allocation",
@@ -96,7 +96,7 @@ export const profileWindow = z
 export type ProfileWindow = z.infer<typeof profileWindow>;
 export type ProfilePhase = ProfileWindow["phase"];
 
-export const profileTarget = z
+const profileTarget = z
   .object({
     kind: z.enum(["command", "url", "model"]),
     command: z.string().optional(),
@@ -110,7 +110,6 @@ export const profileTarget = z
     payloads: z.object({ source: z.string(), count: count, median_bytes: count, largest_bytes: count }),
   })
   .meta({ id: "ProfileTarget" });
-export type ProfileTarget = z.infer<typeof profileTarget>;
 
 export const profileRecommendation = z
   .object({

@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { leeway, makeFolder, type Served, serve } from "./leeway.ts";
@@ -21,6 +23,41 @@ afterAll(async () => {
   await server.stop();
   folder.remove();
 });
+
+/**
+ * A proxy that breaks its first connections: each after so many bytes of the request, or when the answer comes. Later ones
+ * it leaves whole.
+ */
+async function startCutting(to: string, cuts: readonly (number | "before the answer")[]) {
+  const { hostname, port } = new URL(to);
+  let connections = 0;
+  const proxy = createServer((client) => {
+    const cut = cuts[connections++];
+    const upstream = connect(Number(port), hostname);
+    let bytes = 0;
+    const end = () => {
+      client.destroy();
+      upstream.destroy();
+    };
+    for (const socket of [client, upstream]) socket.on("error", end).on("close", end);
+    client.on("data", (part) => {
+      bytes += part.length;
+      if (typeof cut === "number" && bytes > cut) end();
+      else upstream.write(part);
+    });
+    upstream.on("data", (part) => {
+      if (cut === "before the answer") end();
+      else client.write(part);
+    });
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  return {
+    url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    connections: () => connections,
+    close: () => new Promise((resolve) => proxy.close(resolve)),
+  };
+}
 
 const run = (...args: readonly string[]) =>
   leeway(["model", ...args], { env: { LEEWAY_URL: server.url }, cwd: folder.path });
@@ -142,6 +179,18 @@ describe("leeway model", { timeout: 60_000 }, () => {
   ])("%j ends with %i and says %s", async (args, code, says) => {
     const ended = await run(...args);
     expect([ended.code, ended.stderr]).toEqual([code, expect.stringContaining(says)]);
+  });
+
+  it("is sent again when the connection breaks in the middle, also after it was registered, and is there once", async () => {
+    writeFileSync(file("large.bin"), "0123456789".repeat(200_000));
+    const proxy = await startCutting(server.url, [700_000, "before the answer"]);
+    const { code, stdout } = await leeway(["model", "register", "cut", "large.bin", "--json"], {
+      env: { LEEWAY_URL: proxy.url },
+      cwd: folder.path,
+    });
+    await proxy.close();
+    expect([code, JSON.parse(stdout).version, proxy.connections()]).toEqual([0, "1", 3]);
+    expect(await json("show", "cut")).toMatchObject({ versions: 1 });
   });
 
   it("registers once what is repeated with the same key", async () => {

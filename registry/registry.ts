@@ -22,6 +22,7 @@ import {
 import type { StoredVersion } from "../store/model-rows.ts";
 import { Aliases, noVersion } from "./aliases.ts";
 import { BlobStore, type Held } from "./blob-store.ts";
+import { whoOf } from "./caller.ts";
 import { checkFilesNamed, refinedSignature } from "./check-registration.ts";
 import { FeatureNames } from "./feature-names.ts";
 import { inspectFiles, mainFileOf } from "./inspect-files.ts";
@@ -46,7 +47,7 @@ export interface Patch {
   readonly tags?: Readonly<Record<string, string | null>> | undefined;
 }
 
-/** Who registers, and by which key a repeat is known. */
+/** Whose API key it is registered with, and by which key a repeat is known. */
 export interface Registering {
   readonly by?: string | undefined;
   readonly idempotencyKey?: string | undefined;
@@ -121,7 +122,7 @@ export class Registry {
         model: registration.name,
         description: registration.description ?? "",
         created_at: now.toISOString(),
-        registered_by: registration.registered_by ?? by ?? null,
+        registered_by: whoOf(registration.registered_by, by) ?? null,
         why: registration.why ?? null,
         tags: registration.tags,
         properties: registration.properties,

@@ -29,6 +29,7 @@ const search = z.string().max(2_000).optional().meta({
     "Conditions such as `name like 'churn%'`, `tag.env = prod`, `run = 17`, with `and` between them; other words are looked for in names, descriptions and tags",
 });
 const why = z.string().max(2_000);
+const who = z.string().max(200).meta({ description: "Who wants it; the API key is named as well" });
 const versionText = z.union([versionNumber, z.int().min(1).max(999_999_999).transform(String)]);
 const patch = z
   .strictObject({ description: z.string().max(100_000).optional(), tags: tagPatch.optional() })
@@ -178,7 +179,10 @@ export const putAlias = createRoute({
   path: "/v1/models/{model}/aliases/{alias}",
   summary: "Point an alias to a version",
   tags,
-  request: { params: ofAlias, body: body(z.strictObject({ version: versionText, why: why.optional() })) },
+  request: {
+    params: ofAlias,
+    body: body(z.strictObject({ version: versionText, why: why.optional(), by: who.optional() })),
+  },
   responses: { 200: json(aliasState, "What it points to now, since when and why") },
 });
 export const getAlias = createRoute({
@@ -194,7 +198,7 @@ export const deleteAlias = createRoute({
   path: "/v1/models/{model}/aliases/{alias}",
   summary: "Let an alias point to nothing; its history stays",
   tags,
-  request: { params: ofAlias, query: z.object({ why: why.optional() }) },
+  request: { params: ofAlias, query: z.object({ why: why.optional(), by: who.optional() }) },
   responses: { 204: { description: "It points to nothing" } },
 });
 export const aliasHistory = createRoute({

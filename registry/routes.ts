@@ -1,9 +1,10 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import type { z } from "zod";
 import { ServiceError } from "../schema/errors.ts";
 import { aliasState } from "../schema/model-version.ts";
 import { bodyOf } from "./body-of.ts";
-import { callerOf } from "./caller.ts";
+import { callerOf, whoOf } from "./caller.ts";
 import { cursorOf, readCount, readCursor } from "./cursor.ts";
 import { archiveAnswer, fileAnswer, fileOf } from "./file-answers.ts";
 import { readRegistration } from "./registration-form.ts";
@@ -127,8 +128,8 @@ function addAliasRoutes(api: OpenAPIHono, registry: Registry): void {
     return c.json({ aliases: aliases.map((change) => aliasState.strip().parse(change)) }, 200);
   });
   api.openapi(putAlias, async (c) => {
-    const { version, why: reason } = c.req.valid("json");
-    const move = { ...c.req.valid("param"), version, by: callerOf(c) ?? null, why: reason ?? null };
+    const { version, why: reason, by: claimed } = c.req.valid("json");
+    const move = { ...c.req.valid("param"), version, ...moved(c, reason, claimed) };
     return c.json(await registry.aliases.set(move), 200);
   });
   api.openapi(getAlias, async (c) => {
@@ -137,8 +138,8 @@ function addAliasRoutes(api: OpenAPIHono, registry: Registry): void {
     return c.json(await registry.aliases.find({ ...c.req.valid("param"), at: when }), 200);
   });
   api.openapi(deleteAlias, async (c) => {
-    const { why: reason } = c.req.valid("query");
-    await registry.aliases.remove({ ...c.req.valid("param"), by: callerOf(c) ?? null, why: reason ?? null });
+    const { why: reason, by: claimed } = c.req.valid("query");
+    await registry.aliases.remove({ ...c.req.valid("param"), ...moved(c, reason, claimed) });
     return c.body(null, 204);
   });
   api.openapi(aliasHistory, async (c) => {
@@ -150,6 +151,10 @@ function addAliasRoutes(api: OpenAPIHono, registry: Registry): void {
     const changes = found.map(({ number: _, ...change }) => change);
     return c.json({ changes, cursor: last ? cursorOf(last.number) : null }, 200);
   });
+}
+
+function moved(c: Context, why: string | undefined, claimed: string | undefined) {
+  return { by: whoOf(claimed, callerOf(c)) ?? null, why: why ?? null };
 }
 
 function valid<T>(schema: z.ZodType<T>, params: Readonly<Record<string, string>>): T {

@@ -91,11 +91,7 @@ export const registration = z
     tags: tagMap.default({}),
     properties: tagMap.default({}).meta({ description: "As tags, but they never change" }),
     lineage: lineage.default({}),
-    registered_by: z
-      .string()
-      .max(200)
-      .optional()
-      .meta({ description: "Who; the name of the API key when absent" }),
+    registered_by: z.string().max(200).optional().meta({ description: "Who; the API key is named as well" }),
     why: z.string().max(2_000).optional(),
     feature_names: z
       .array(featureName)

@@ -1,8 +1,14 @@
 import type { Command } from "commander";
 import type { AliasChange, AliasState } from "../../schema/model-version.ts";
+import { userName } from "../user-name.ts";
 import { clientFor, newCommand, newGroup, path, print, type ServerOptions, withServer } from "./command.ts";
 
 type Options = ServerOptions & { readonly json?: boolean };
+
+interface Why {
+  readonly why: string;
+  readonly by?: string;
+}
 
 export function aliasCommand(): Command {
   const set = withServer(
@@ -15,19 +21,19 @@ export function aliasCommand(): Command {
     .argument("<alias>")
     .argument("<version>")
     .requiredOption("--why <text>", "why; it is kept in the alias's history")
-    .action(
-      async (name: string, alias: string, version: string, options: Options & { readonly why: string }) => {
-        const state = await clientFor(options).send<AliasState>(
-          "PUT",
-          path`/v1/models/${name}/aliases/${alias}`,
-          {
-            version: version.replace(/^[^:]*:/, ""),
-            why: options.why,
-          },
-        );
-        print(state, options, describe);
-      },
-    );
+    .option("--by <who>", "who wants it (your user name when absent)")
+    .action(async (name: string, alias: string, version: string, options: Options & Why) => {
+      const state = await clientFor(options).send<AliasState>(
+        "PUT",
+        path`/v1/models/${name}/aliases/${alias}`,
+        {
+          version: version.replace(/^[^:]*:/, ""),
+          why: options.why,
+          by: options.by ?? userName(),
+        },
+      );
+      print(state, options, describe);
+    });
 
   const show = withServer(
     newCommand("show", {
@@ -54,8 +60,10 @@ export function aliasCommand(): Command {
     .argument("<name>")
     .argument("<alias>")
     .requiredOption("--why <text>", "why; it is kept in the alias's history")
-    .action(async (name: string, alias: string, options: Options & { readonly why: string }) => {
-      const query = new URLSearchParams({ why: options.why });
+    .option("--by <who>", "who wants it (your user name when absent)")
+    .action(async (name: string, alias: string, options: Options & Why) => {
+      const by = options.by ?? userName();
+      const query = new URLSearchParams({ why: options.why, ...(by === undefined ? {} : { by }) });
       await clientFor(options).call({
         method: "DELETE",
         path: `${path`/v1/models/${name}/aliases/${alias}`}?${query}`,

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { userInfo } from "node:os";
 import { basename, dirname } from "node:path";
 import type { Command } from "commander";
 import { ServiceError } from "../../schema/errors.ts";
@@ -11,6 +10,7 @@ import { gitFacts } from "../git-facts.ts";
 import { localFiles } from "../model-files.ts";
 import { startProgress } from "../progress.ts";
 import { sendModel } from "../send-model.ts";
+import { userName } from "../user-name.ts";
 import { clientFor, newCommand, path, print, type ServerOptions, withServer } from "./command.ts";
 
 interface Options extends ServerOptions {
@@ -106,6 +106,7 @@ async function register(name: string, given: readonly string[], options: Options
     await client.send<AliasState>("PUT", path`/v1/models/${name}/aliases/${alias}`, {
       version: version.version,
       why: why ?? "registered with it",
+      by: registration.registered_by,
     });
   }
   const aliases = alias === undefined ? version.aliases : [...new Set([...version.aliases, alias])];
@@ -170,13 +171,4 @@ async function sha256Of(file: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const part of createReadStream(file)) hash.update(part as Buffer);
   return `sha256:${hash.digest("hex")}`;
-}
-
-/** A container's user may have no name. */
-function userName(): string | undefined {
-  try {
-    return userInfo().username;
-  } catch {
-    return undefined;
-  }
 }

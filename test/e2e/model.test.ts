@@ -146,9 +146,9 @@ describe("leeway model", { timeout: 60_000 }, () => {
     for (const description of ["first", "second"]) {
       await json("register", "fraud", "model/model.bin", "--no-git", "--description", description);
     }
-    expect((await run("alias", "set", "fraud", "champion", "1", "--why", "the first")).stdout).toMatch(
-      /^fraud@champion is 1 since .* the first\n$/,
-    );
+    expect(
+      (await run("alias", "set", "fraud", "champion", "1", "--why", "the first", "--by", "ann")).stdout,
+    ).toMatch(/^fraud@champion is 1 since .* {2}ann: the first\n$/);
     await run("alias", "set", "fraud", "champion", "fraud:2", "--why", "better");
     const { changes } = await json("alias", "history", "fraud", "champion");
     expect(changes).toMatchObject([

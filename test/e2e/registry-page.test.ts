@@ -48,11 +48,12 @@ describe("docs/registry.md", { timeout: 120_000 }, () => {
       expect(said[3]).toMatch(
         /1 → 2 .*better on last month\n.*nothing → 1 .*the first one\nchurn@champion is 2 /,
       );
+      expect(said[4]).toMatch(/champion .*1 .*the first one[\s\S]*champion .*2 .*better on last month/);
       for (const path of ["champion/docs/notes.txt", "notes-of-2.txt", "churn-2/docs/notes.txt"]) {
         expect(readFileSync(join(folder.path, path), "utf8"), path).toBe("what was tried\n");
       }
       expect(existsSync(join(folder.path, "churn-2/model.onnx"))).toBe(true);
-      expect(said[5]).toMatch(/churn:1 is deleted\n$/);
+      expect(said[6]).toMatch(/churn:1 is deleted\n$/);
     },
   );
 });

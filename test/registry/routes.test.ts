@@ -170,6 +170,8 @@ describe("POST /v1/models", () => {
     expect((await upload(service, { name: "churn" }, { m: "x" }, as("vic"))).status).toBe(403);
     const { status, body } = await upload(service, { name: "churn" }, { m: "x" }, as("ann"));
     expect([status, body.registered_by]).toEqual([201, "ann"]);
+    const claimed = await upload(service, { name: "churn", registered_by: "bob" }, { m: "x" }, as("ann"));
+    expect(claimed.body.registered_by).toBe("bob (key ann)");
     const mlflow = await answerOf(`${service.server().url}/api/2.0/mlflow/registered-models/get?name=churn`);
     expect([mlflow.status, mlflow.body.error_code]).toEqual([401, "UNAUTHENTICATED"]);
   });

@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { ServiceError } from "../../schema/errors.ts";
 import type { RawTensor } from "../onnx/raw-tensor.ts";
-import type { FromThread, ThreadStart, ToThread } from "./thread-messages.ts";
+import { buffersOf, type FromThread, type ThreadStart, type ToThread } from "./thread-messages.ts";
 
 export interface ThreadRun {
   readonly outputs: readonly RawTensor[];
@@ -47,13 +47,15 @@ export class ModelThread {
     return thread;
   }
 
-  run(inputs: readonly RawTensor[]): Promise<ThreadRun> {
+  /** @param memory - `given`: that of the inputs goes to the thread, and they cannot be used here any more. */
+  run(inputs: readonly RawTensor[], memory: "copied" | "given" = "copied"): Promise<ThreadRun> {
     if (this.#ended) return Promise.reject(unavailable(this.#ended));
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       this.#worker.ref();
-      this.#worker.postMessage({ id, inputs } satisfies ToThread);
+      const given = memory === "given" ? buffersOf(inputs) : [];
+      this.#worker.postMessage({ id, inputs } satisfies ToThread, given);
     });
   }
 

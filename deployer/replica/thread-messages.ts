@@ -19,3 +19,10 @@ export type FromThread =
       readonly runMs: number;
     }
   | { readonly say: "failed"; readonly id: number; readonly why: string };
+
+/** Only arrays that are the whole of their buffer can be handed over; others are copied. */
+export function buffersOf(tensors: readonly RawTensor[]): ArrayBuffer[] {
+  return tensors.flatMap(({ data }) =>
+    "buffer" in data && data.byteLength === data.buffer.byteLength ? [data.buffer] : [],
+  );
+}

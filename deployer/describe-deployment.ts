@@ -97,7 +97,7 @@ function placeText({ place, inline_rows, run_ms, threads }: InferencePlace): str
   return `inline up to ${inline_rows} instances, beyond that in a thread of its own, with ${with_}${run}`;
 }
 
-export function describePlan({
+function describePlan({
   number,
   kind,
   why,

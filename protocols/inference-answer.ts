@@ -97,7 +97,7 @@ export function writeInferenceAnswer(
       return { name, datatype, shape, parameters: { binary_data_size: block.length } };
     }
     const data = jsonElements(values, name);
-    if (data.some((value) => typeof value === "bigint")) exact = false;
+    if (datatype.endsWith("INT64") && data.some((value) => typeof value === "bigint")) exact = false;
     return { name, datatype, shape, data };
   });
   const answer = {

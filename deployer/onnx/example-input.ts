@@ -1,4 +1,3 @@
-import { datatypeBytes } from "../../protocols/tensor.ts";
 import type { TensorSpec } from "../../schema/signature.ts";
 import type { RawTensor, RuntimeDatatype } from "./raw-tensor.ts";
 
@@ -21,7 +20,7 @@ const ARRAYS = {
 } as const;
 
 /** The input's shape with numbers for what is left open: `batch` for the first dimension, 1 for any other. */
-export function closedShape(shape: TensorSpec["shape"], batch: number): number[] {
+function closedShape(shape: TensorSpec["shape"], batch: number): number[] {
   return shape.map((length, at) =>
     typeof length === "number" && length >= 0 ? length : at === 0 ? batch : 1,
   );
@@ -49,12 +48,4 @@ export function zeroInputs(inputs: readonly TensorSpec[], batch: number): RawTen
     const data = type === "BYTES" ? new Array<string>(count).fill("") : new ARRAYS[type](count);
     return { name, datatype: type, dims, data };
   });
-}
-
-/** Bytes of one instance over all inputs, texts counted as 16. */
-export function instanceBytes(inputs: readonly TensorSpec[]): number {
-  return inputs.reduce((sum, { datatype, shape }) => {
-    const count = closedShape(shape, 1).reduce((product, length) => product * length, 1);
-    return sum + count * (datatypeBytes[datatype] ?? 16);
-  }, 0);
 }

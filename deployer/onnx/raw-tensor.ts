@@ -20,7 +20,6 @@ export const RUNTIME_TYPE = {
 } as const satisfies Readonly<Partial<Record<Datatype, string>>>;
 
 export type RuntimeDatatype = keyof typeof RUNTIME_TYPE;
-export type RuntimeType = (typeof RUNTIME_TYPE)[RuntimeDatatype];
 
 const DATATYPE_OF: ReadonlyMap<string, RuntimeDatatype> = new Map(
   Object.entries(RUNTIME_TYPE).map(([datatype, type]) => [type, datatype as RuntimeDatatype]), // a key of the table

@@ -12,12 +12,21 @@ const unflate = promisify(inflate);
  *
  * @throws ServiceError `too-large` as soon as it is, `unsupported-media-type` for an encoding that is not known.
  */
-export async function readBody(request: IncomingMessage, mostBytes: number): Promise<Uint8Array> {
+export function readBody(request: IncomingMessage, mostBytes: number): Promise<Uint8Array> {
   const tooLarge = () => new ServiceError("too-large", `the body is longer than ${mostBytes} bytes`);
-  if (Number(request.headers["content-length"]) > mostBytes) throw tooLarge();
-  const body = await gather(request, mostBytes, tooLarge);
+  if (Number(request.headers["content-length"]) > mostBytes) return Promise.reject(tooLarge());
+  const body = gather(request, mostBytes, tooLarge);
   const encoding = headerOf(request.headers, "content-encoding")?.toLowerCase();
   if (encoding === undefined || encoding === "identity") return body;
+  return body.then((encoded) => decode(encoded, encoding, mostBytes, tooLarge));
+}
+
+async function decode(
+  body: Uint8Array,
+  encoding: string,
+  mostBytes: number,
+  tooLarge: () => ServiceError,
+): Promise<Uint8Array> {
   const undo = encoding === "gzip" ? unzip : encoding === "deflate" ? unflate : undefined;
   if (!undo)
     throw new ServiceError(
@@ -41,9 +50,11 @@ function gather(
     let only: Buffer | undefined;
     let parts: Buffer[] | undefined;
     let bytes = 0;
+    let state: "reading" | "read" = "reading";
     request.on("data", (part: Buffer) => {
       bytes += part.length;
       if (bytes > mostBytes) {
+        state = "read";
         request.removeAllListeners("data");
         request.resume();
         reject(tooLarge());
@@ -51,8 +62,14 @@ function gather(
       else if (parts) parts.push(part);
       else parts = [only, part];
     });
-    request.on("end", () => resolve(parts ? Buffer.concat(parts, bytes) : (only ?? new Uint8Array())));
-    request.on("error", () => reject(new ServiceError("invalid-input", "the request broke off")));
-    request.on("close", () => reject(new ServiceError("invalid-input", "the request broke off")));
+    request.on("end", () => {
+      state = "read";
+      resolve(parts ? Buffer.concat(parts, bytes) : (only ?? new Uint8Array()));
+    });
+    const brokeOff = () => {
+      if (state === "reading") reject(new ServiceError("invalid-input", "the request broke off"));
+    };
+    request.on("error", brokeOff);
+    request.on("close", brokeOff);
   });
 }

@@ -4,7 +4,7 @@ import type { FromReplica, ToReplica } from "./group-messages.ts";
 import type { ReplicaState } from "./replica.ts";
 
 /** Descriptor of the listening socket in the group, and in a replica, which has the channel to the group before it. */
-export const GROUP_SOCKET_FD = 3;
+const GROUP_SOCKET_FD = 3;
 const REPLICA_SOCKET_FD = 4;
 
 /** How long a replica may take until it scores: a large model is hashed, loaded, measured and checked. */

@@ -1,5 +1,4 @@
 import { performance } from "node:perf_hooks";
-import { uuidv7 } from "uuidv7";
 import type { Message, MessageHeaders } from "../../protocols/exchange.ts";
 import { headerOf } from "../../protocols/message-header.ts";
 import type { Tensor } from "../../protocols/tensor.ts";
@@ -7,13 +6,8 @@ import type { PlannedVersion, ReplicaPlan } from "../../schema/deployment.ts";
 import { ServiceError } from "../../schema/errors.ts";
 import { Capture, type ScoredRequest } from "./capture.ts";
 import { chooseVersion, pointOf } from "./choose-version.ts";
-import {
-  countRequest,
-  emptyCounts,
-  type ScoringCounts,
-  type ScoringProtocol,
-  type VersionCounts,
-} from "./counts.ts";
+import { countRequest, emptyCounts, type ScoringCounts, type ScoringProtocol } from "./counts.ts";
+import { newRecordId } from "./record-id.ts";
 import type { ReplicaLog } from "./replica-log.ts";
 import { readCall, type ScoringCall, type WrittenAnswer } from "./scoring-call.ts";
 import { countsOf, ServedVersion } from "./served-version.ts";
@@ -129,7 +123,8 @@ export class Scorer {
     try {
       version = this.version(asked.version ?? this.#choose(message.headers, recordId));
       call = readCall(protocol, message, { signature: version.signature, limits });
-      if (recordId === "") recordId = call.id !== undefined && PLAIN_ID.test(call.id) ? call.id : uuidv7();
+      if (recordId === "")
+        recordId = call.id !== undefined && PLAIN_ID.test(call.id) ? call.id : newRecordId();
       if (this.#inFlight > limits.max_in_flight)
         throw new ServiceError(
           "unavailable",
@@ -146,7 +141,7 @@ export class Scorer {
     } finally {
       this.#inFlight -= 1;
     }
-    if (recordId === "") recordId = uuidv7();
+    if (recordId === "") recordId = newRecordId();
     const latencyMs = performance.now() - started;
     countRequest(version?.counts ?? this.#unrouted, {
       protocol,
@@ -208,5 +203,3 @@ function inputsOf({ runs }: ScoringCall): readonly Tensor[] {
     return { ...tensor, shape: [runs.length, ...inner], values };
   });
 }
-
-export type { VersionCounts };

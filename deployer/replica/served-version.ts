@@ -88,13 +88,7 @@ export class ServedVersion {
    */
   async run(runs: readonly RunInputs[], rows: number): Promise<readonly Tensor[]> {
     const raw = runs.map((inputs) => this.#rawInputs(inputs));
-    const waitMs = this.#waiting * this.#averageMs;
-    if (waitMs > this.#limits.max_wait_ms || this.#waiting >= this.#limits.max_in_flight)
-      throw new ServiceError(
-        "unavailable",
-        `the model is busy: ${this.#waiting} requests are before this one, which would take ${Math.ceil(waitMs)} ms`,
-        { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) },
-      );
+    this.#refuseWhenBusy();
     const asked = performance.now();
     this.#waiting += 1;
     try {
@@ -124,6 +118,21 @@ export class ServedVersion {
 
   close(): Promise<void> {
     return this.#runner.close();
+  }
+
+  /**
+   * Only a model in a thread has a queue: one that is run inline takes a moment, and what its runs took cannot be told
+   * from what the machine had to do besides.
+   */
+  #refuseWhenBusy(): void {
+    if (this.place.place === "inline") return;
+    const waitMs = this.#waiting * this.#averageMs;
+    if (waitMs <= this.#limits.max_wait_ms) return;
+    throw new ServiceError(
+      "unavailable",
+      `the model is busy: ${this.#waiting} requests are before this one, which would take ${Math.ceil(waitMs)} ms`,
+      { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) },
+    );
   }
 
   #rawInputs(inputs: RunInputs): RawTensor[] {

@@ -14,6 +14,7 @@ import { labelsCommand, recordsCommand } from "./commands/records.ts";
 import { replicaCommand } from "./commands/replica.ts";
 import { replicaGroupCommand } from "./commands/replica-group.ts";
 import { retrainCommand } from "./commands/retrain.ts";
+import { scoreCommand } from "./commands/score.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { sidecarCommand } from "./commands/sidecar.ts";
 import { version } from "./package-root.ts";
@@ -45,6 +46,7 @@ Examples:
     queryCommand(),
     modelCommand(),
     deployCommand(),
+    scoreCommand(),
     replicaCommand(),
     sidecarCommand(),
     profileCommand(),

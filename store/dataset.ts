@@ -337,7 +337,8 @@ function inferred(physical: string): ColumnType {
     : "categorical";
 }
 
-function readerOf(path: string): { readonly sql: string; readonly kind: "text" | "columns" } {
+/** How DuckDB reads a file, by its name. */
+export function readerOf(path: string): { readonly sql: string; readonly kind: "text" | "columns" } {
   if (!existsSync(path)) throw new ServiceError("not-found", `${path}: no such file`);
   const about = statSync(path);
   if (about.isDirectory())

@@ -1,0 +1,180 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type DuckDBConnection, DuckDBInstance, type DuckDBVector } from "@duckdb/node-api";
+import { ServiceError } from "../schema/errors.ts";
+import { readerOf } from "./dataset.ts";
+import { identifier, literal } from "./identifier.ts";
+
+/** How the values of a column are to be read: what is missing is NaN in a number, and refused elsewhere. */
+export type ReadAs = "f32" | "f64" | "i64" | "bool" | "text";
+
+/** The values of one column of some rows. */
+export type ColumnChunk = Float32Array | Float64Array | BigInt64Array | Uint8Array | readonly string[];
+
+const CAST: Readonly<Record<ReadAs, string>> = {
+  f32: "float",
+  f64: "double",
+  i64: "bigint",
+  bool: "boolean",
+  text: "varchar",
+};
+
+/** A file with a table whose rows are to be scored, read in its order. */
+export class ScoringTable {
+  readonly path: string;
+  readonly rows: number;
+  readonly columns: readonly string[];
+  readonly #connection: DuckDBConnection;
+  readonly #source: string;
+  readonly #release: () => void;
+
+  constructor(
+    opened: {
+      readonly path: string;
+      readonly rows: number;
+      readonly columns: readonly string[];
+      readonly source: string;
+    },
+    connection: DuckDBConnection,
+    release: () => void,
+  ) {
+    this.path = opened.path;
+    this.rows = opened.rows;
+    this.columns = opened.columns;
+    this.#source = opened.source;
+    this.#connection = connection;
+    this.#release = release;
+  }
+
+  /**
+   * The values of some columns, chunk by chunk in the order of the rows. A chunk holds until the next one.
+   * @throws ServiceError `invalid-input` when a value is none of its kind, or missing where it must not be.
+   */
+  async *read(
+    columns: readonly { readonly name: string; readonly as: ReadAs }[],
+  ): AsyncGenerator<{ readonly rows: number; readonly values: readonly ColumnChunk[] }> {
+    await this.#refuseMissing(columns);
+    const selected = columns.map(({ name, as }) => {
+      const value = `cast(${identifier(name)} as ${CAST[as]})`;
+      return as === "f32" || as === "f64" ? `coalesce(${value}, 'nan'::${CAST[as]})` : value;
+    });
+    try {
+      const result = await this.#connection.stream(`select ${selected.join(", ")} from ${this.#source}`);
+      for (
+        let chunk = await result.fetchChunk();
+        chunk && chunk.rowCount > 0;
+        chunk = await result.fetchChunk()
+      ) {
+        const { rowCount } = chunk;
+        yield {
+          rows: rowCount,
+          values: columns.map(({ as }, at) => valuesOf(chunk.getColumnVector(at), as, rowCount)),
+        };
+      }
+    } catch (error) {
+      throw unreadable(this.path, error);
+    }
+  }
+
+  /** Writes the table with the columns of `parts`, row beside row, to a file of the kind its name says. */
+  async writeBeside(parts: readonly string[], to: string): Promise<void> {
+    const files = `[${parts.map(literal).join(", ")}]`;
+    await this.#connection.run(
+      `copy (select * from ${this.#source} positional join read_parquet(${files})) to ${literal(to)} (${formOf(to)})`,
+    );
+  }
+
+  /** Names of the columns of a part. */
+  async columnsOf(part: string): Promise<readonly string[]> {
+    const described = await this.#connection.runAndReadAll(
+      `describe select * from read_parquet(${literal(part)})`,
+    );
+    return described.getRowObjectsJS().map((row) => String(row.column_name));
+  }
+
+  close(): void {
+    this.#release();
+  }
+
+  async #refuseMissing(columns: readonly { readonly name: string; readonly as: ReadAs }[]): Promise<void> {
+    const strict = columns.filter(({ as }) => as !== "f32" && as !== "f64");
+    if (strict.length === 0) return;
+    const counted = strict.map(({ name }, at) => `count_if(${identifier(name)} is null)::double as c${at}`);
+    const found = await this.#connection.runAndReadAll(`select ${counted.join(", ")} from ${this.#source}`);
+    const [row] = found.getRowObjectsJS();
+    strict.forEach(({ name }, at) => {
+      const missing = Number(row?.[`c${at}`]);
+      if (missing > 0)
+        throw new ServiceError(
+          "invalid-input",
+          `column "${name}" of ${this.path} is missing in ${missing} of ${this.rows} rows, and the model takes no missing values there: fill them in or leave the rows out`,
+        );
+    });
+  }
+}
+
+/**
+ * Opens a CSV, Parquet or NDJSON file.
+ * @throws ServiceError `not-found` or `invalid-input`, naming the file and what is wrong with it.
+ */
+export async function openScoringTable(path: string): Promise<ScoringTable> {
+  const reader = readerOf(path);
+  const folder = mkdtempSync(join(tmpdir(), "leeway-score-"));
+  const instance = await DuckDBInstance.create(join(folder, "scratch.duckdb"), {
+    memory_limit: "1GB",
+    temp_directory: folder,
+  });
+  const connection = await instance.connect();
+  const release = () => {
+    connection.closeSync();
+    instance.closeSync();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await connection.run("set timezone = 'UTC'");
+    await connection.run("set preserve_insertion_order = true");
+    let source = reader.sql;
+    if (reader.kind === "text") {
+      await connection.run(`create table file as select * from ${reader.sql}`);
+      source = "file";
+    }
+    const described = await connection.runAndReadAll(`describe select * from ${source}`);
+    const columns = described.getRowObjectsJS().map((row) => String(row.column_name));
+    const counted = await connection.runAndReadAll(`select count(*)::double as n from ${source}`);
+    const rows = Number(counted.getRowObjectsJS()[0]?.n);
+    return new ScoringTable({ path, rows, columns, source }, connection, release);
+  } catch (error) {
+    release();
+    throw unreadable(path, error);
+  }
+}
+
+/** The kind of file that predictions can be written to. @throws ServiceError `invalid-input` for any other. */
+export function formOf(path: string): string {
+  const name = path.replace(/\.partial$/, "");
+  const zipped = /\.gz$/i.test(name) ? ", compression gzip" : "";
+  if (/\.parquet$/i.test(name)) return "format parquet";
+  if (/\.csv(\.gz)?$/i.test(name)) return `format csv, header true${zipped}`;
+  if (/\.tsv(\.gz)?$/i.test(name)) return `format csv, header true, delimiter '\\t'${zipped}`;
+  if (/\.(ndjson|jsonl)(\.gz)?$/i.test(name)) return `format json${zipped}`;
+  throw new ServiceError(
+    "invalid-input",
+    `${name}: expected a name that ends in .csv, .tsv, .parquet, .ndjson or .jsonl (text may be gzipped)`,
+  );
+}
+
+/** Numbers are read from DuckDB's own array behind the vector, which its types hide. */
+function valuesOf(vector: DuckDBVector, as: ReadAs, rows: number): ColumnChunk {
+  if (as === "text") return Array.from({ length: rows }, (_, row) => String(vector.getItem(row)));
+  if (as === "bool") return Uint8Array.from({ length: rows }, (_, row) => (vector.getItem(row) ? 1 : 0));
+  const { items } = vector as unknown as { readonly items: Float32Array | Float64Array | BigInt64Array };
+  return items.subarray(0, rows);
+}
+
+function unreadable(path: string, error: unknown): ServiceError {
+  if (error instanceof ServiceError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const lines = message.split("\n").slice(0, 2).join(" ").slice(0, 500);
+  return new ServiceError("invalid-input", `${path} cannot be read: ${lines}`, { cause: error });
+}

@@ -52,6 +52,7 @@ const CALLS: readonly (readonly [method: string, path: string, permission: Permi
   ["OPTIONS", "/v1/models/*/records", "open"],
   ["OPTIONS", "/v1/models/*/labels", "open"],
   ["POST", "/v1/query", "read"],
+  ["POST", "/api/2.0/mlflow/registered-models/get-latest-versions", "read"],
   ["POST", "/v1/models/*/exports", "read"],
   ["POST", "/v1/retrain-runs/*/status", "run-status"],
   ["POST", "/v1/retrain-runs/*/approve", "approve"],

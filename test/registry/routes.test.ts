@@ -174,6 +174,15 @@ describe("POST /v1/models", () => {
     expect(claimed.body.registered_by).toBe("bob (key ann)");
     const mlflow = await answerOf(`${service.server().url}/api/2.0/mlflow/registered-models/get?name=churn`);
     expect([mlflow.status, mlflow.body.error_code]).toEqual([401, "UNAUTHENTICATED"]);
+    const asMlflow = (call: string, body: object) =>
+      answerOf(`${service.server().url}/api/2.0/mlflow/registered-models/${call}`, {
+        method: "POST",
+        headers: as("vic"),
+        body: JSON.stringify(body),
+      });
+    expect((await asMlflow("get-latest-versions", { name: "churn" })).status).toBe(200);
+    const refused = await asMlflow("set-tag", { name: "churn", key: "k", value: "v" });
+    expect([refused.status, refused.body.error_code]).toEqual([403, "PERMISSION_DENIED"]);
   });
 
   it.skipIf(!haveFixtures)(

@@ -96,6 +96,7 @@ function startWorker(start: ThreadStart): Worker {
   if (!import.meta.url.endsWith(".ts"))
     return new Worker(new URL("./inference-thread.js", import.meta.url), { workerData: start });
   const program = JSON.stringify(new URL("./inference-thread.ts", import.meta.url).href);
-  const code = `import("tsx/esm/api").then(({ register }) => { register(); return import(${program}); })`;
+  const loader = JSON.stringify(import.meta.resolve("tsx/esm/api")); // found from here, wherever the process was started
+  const code = `import(${loader}).then(({ register }) => { register(); return import(${program}); })`;
   return new Worker(code, { eval: true, execArgv: [], workerData: start });
 }

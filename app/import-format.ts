@@ -20,13 +20,19 @@ const LOOKED_AT = 16 * 1024 * 1024;
 export async function importFormatOf(file: string): Promise<ImportFormat> {
   const name = file.replace(/\.gz$/i, "");
   if (isCsvName(name)) return formatOfHeader(await firstLine(file));
-  if (/\.parquet$/i.test(name)) return "parquet";
+  // KServe's logger ends the names of its files so, and nothing else in reach tells what a Parquet file is.
+  if (/-(request|response)\.parquet$/i.test(name)) return "kserve";
+  if (isParquetName(name)) return "parquet";
   return file === "-" ? "records" : formatOfLine(await firstLine(file));
 }
 
 /** Whether a file is a table of text by its name. */
 export function isCsvName(file: string): boolean {
   return /\.(csv|tsv)(\.gz)?$/i.test(file);
+}
+
+export function isParquetName(file: string): boolean {
+  return /\.parquet(\.gz)?$/i.test(file);
 }
 
 /** Other systems write their captures as CSV too. */

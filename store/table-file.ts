@@ -20,7 +20,7 @@ export type JsonMember =
 export interface JsonColumn {
   readonly member: string;
   readonly column: TableColumn;
-  readonly as: "value" | "text" | "time" | "whole";
+  readonly as: "value" | "text" | "time" | "whole" | "base64";
 }
 
 /** A table in a Parquet file that the database may read. */
@@ -162,6 +162,7 @@ function jsonOf({ column, as }: JsonColumn): string {
   const value = slicedColumn(column.name);
   const text = `to_json(${value}::varchar)::varchar`;
   if (as === "text") return text;
+  if (as === "base64") return `to_json(base64(${value}))::varchar`;
   if (as === "whole") return `${value}::varchar`;
   if (as === "time" && /^(TIMESTAMP|DATE)/.test(column.type))
     return `to_json(strftime(${value}::timestamptz::timestamp, '%Y-%m-%dT%H:%M:%S.%fZ'))::varchar`;

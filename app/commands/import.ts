@@ -2,7 +2,13 @@ import { stat } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { ServiceError } from "../../schema/errors.ts";
 import type { CaptureAnswer } from "../../schema/record.ts";
-import { type ImportFormat, importFormatOf, importFormats, isCsvName } from "../import-format.ts";
+import {
+  type ImportFormat,
+  importFormatOf,
+  importFormats,
+  isCsvName,
+  isParquetName,
+} from "../import-format.ts";
 import { startProgress } from "../progress.ts";
 import { fileBytes, type ImportSummary, sendFile } from "../send-batches.ts";
 import { sendTable } from "../send-table.ts";
@@ -104,12 +110,11 @@ async function importFile({
       format === "records"
         ? own
         : withQuery(await capturePath(format, model, file), options, ["inputs", "outputs"]);
-    if (format !== "records" && isCsvName(file)) {
+    const table = isCsvName(file) ? "csv" : isParquetName(file) ? "parquet" : undefined;
+    if (format !== "records" && table) {
       const onProgress = (bytes: number) => progress.update(bytes);
       const answer = (await sendTable(client, {
-        path: at,
-        file,
-        format: "csv",
+        ...{ path: at, file, format: table },
         onProgress,
       })) as CaptureAnswer;
       return tableSummary(answer);

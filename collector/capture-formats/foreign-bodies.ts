@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { ServiceError } from "../../schema/errors.ts";
-import type { IngestAnswer } from "../../schema/record.ts";
+import type { CaptureAnswer, IngestAnswer } from "../../schema/record.ts";
 import type { Collector } from "../collector.ts";
 import { issuesOf } from "../record-issues.ts";
 import { type BodySource, readBody } from "../request-body.ts";
 import type { CaptureIntake, CaptureReading } from "./capture-intake.ts";
+import { addedAnswers, nothingCaptured } from "./capture-sum.ts";
 import { type TableUpload, tableFormatOf } from "./table-upload.ts";
 
 /** Names, separated by commas. */
@@ -86,6 +87,9 @@ export class ForeignBodies {
     reading: Omit<CaptureReading, "featureNames" | "outputNames">,
     body: ForeignBody,
   ): ReturnType<CaptureIntake["take"]> {
+    const type = body.request.headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+    if (reading.format === "events" && tableFormatOf(type) === "parquet")
+      return this.#captureTable(reading, body);
     const room = this.#collector.reserve();
     try {
       const bytes = await readBody(body, this.#collector.limits, room);
@@ -96,7 +100,25 @@ export class ForeignBodies {
       room.release();
     }
   }
+
+  /** A file of KServe's logger in Parquet, part by part. */
+  async #captureTable(
+    reading: Omit<CaptureReading, "featureNames" | "outputNames">,
+    body: ForeignBody,
+  ): Promise<CaptureAnswer> {
+    const { inputs: featureNames, outputs: outputNames } = body.query;
+    const headers = { "content-type": "application/x-ndjson" };
+    let sum = nothingCaptured;
+    for await (const text of this.#upload.captureLines(body, LOGGER_COLUMNS)) {
+      const part = { headers, body: Buffer.from(text) };
+      sum = addedAnswers(sum, await this.#intake.take(part, { ...reading, featureNames, outputNames }));
+    }
+    return sum;
+  }
 }
+
+/** Columns that a file of KServe's logger has, in small letters and without underscores. */
+const LOGGER_COLUMNS = ["id", "reqtype", "bytes"] as const;
 
 function readQuery(query: Readonly<Record<string, string>>): ForeignBody["query"] {
   const read = foreignQuery.safeParse(query);

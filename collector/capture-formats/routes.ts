@@ -26,6 +26,11 @@ const problems = {
   503: { description: "Nothing can be made durable just now: try again after Retry-After seconds" },
 } as const;
 
+const TABLES = {
+  "text/csv": { schema: { type: "string" } },
+  "application/vnd.apache.parquet": { schema: { type: "string", format: "binary" } },
+} as const;
+
 /** They take CloudEvents too. */
 const OWN_PATHS = ["/v1/models/:model/records", "/v1/models/:model/labels"] as const;
 
@@ -75,7 +80,7 @@ export function addCaptureRoutes(api: OpenAPIHono, foreign: ForeignBodies): void
             "application/x-ndjson": { schema: event },
             "application/cloudevents+json": { schema: event },
             "application/cloudevents-batch+json": { schema: { type: "array", items: event } },
-            ...(format === "events" ? { "text/csv": { schema: { type: "string" } } } : {}),
+            ...(format === "events" ? TABLES : {}),
           },
         },
       },

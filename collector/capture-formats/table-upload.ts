@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { ServiceError } from "../../schema/errors.ts";
 import type { IngestAnswer } from "../../schema/record.ts";
 import type { Database } from "../../store/database.ts";
 import { type JsonMember, openTableFile, type TableColumn, type TableFile } from "../../store/table-file.ts";
@@ -105,6 +106,36 @@ export class TableUpload {
     } finally {
       await rm(file, { force: true });
       await rm(`${file}.parquet`, { force: true });
+    }
+  }
+
+  /**
+   * What a Parquet file holds that another system wrote its captures to, as lines of JSON: every column, bytes in base64.
+   * @throws ServiceError as `take`, and `invalid-input` when one of the columns is missing.
+   */
+  async *captureLines(body: BodySource, needed: readonly string[]): AsyncGenerator<string> {
+    const { database, folder, mostBytes } = this.#options;
+    const file = join(folder, `upload-${randomUUID()}.parquet`);
+    try {
+      await spoolBody(body, { file, mostBytes });
+      const table = await openTableFile(database, file, "parquet");
+      const names = new Set(table.columns.map(({ name }) => name.replaceAll("_", "").toLowerCase()));
+      const missing = needed.find((name) => !names.has(name));
+      if (missing !== undefined)
+        throw new ServiceError(
+          "invalid-input",
+          `the Parquet file is none of KServe's logger: it has no column ${missing}. A table of records goes to /v1/models/{model}/records`,
+        );
+      const members = table.columns.map(
+        (column): JsonMember => ({
+          member: column.name,
+          column,
+          as: column.type === "BLOB" ? "base64" : "value",
+        }),
+      );
+      yield* table.jsonLines(members, { partBytes: PART_BYTES });
+    } finally {
+      await rm(file, { force: true });
     }
   }
 

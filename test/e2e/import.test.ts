@@ -2,6 +2,7 @@ import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { importFormatOf } from "../../app/import-format.ts";
 import { leeway, makeFolder, type Served, serve } from "./leeway.ts";
 
 const folder = makeFolder();
@@ -99,6 +100,8 @@ describe("leeway records import", { timeout: 60_000 }, () => {
       0,
       [{ waiting: 2 }, { stored: 1, waiting: 0 }, { stored: 1, waiting: 0 }],
     ]);
+    expect(await importFormatOf(file("k3-request.parquet"))).toBe("kserve");
+    expect(await importFormatOf(file("requests.parquet"))).toBe("parquet");
     const query = 'select record_id, in_age, out_prediction, "time" from kserve order by all';
     const { stdout: rows } = await run("query", query, "--format", "json");
     expect(rows).toContain("2026-01-02");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { send, startCapture } from "./capture-server.ts";
+import { parquetOf, send, startCapture } from "./capture-server.ts";
 
 const jsonLines = { "content-type": "application/x-ndjson" };
 
@@ -189,6 +189,36 @@ describe("captured calls", () => {
     expect(await database.all("select in_age, in_town, out_p, label from views.churn")).toEqual([
       { in_age: 31, in_town: "Ulm", out_p: 0.25, label: 1 },
     ]);
+  });
+
+  it("files of KServe's logger in Parquet meet the same way, and no other Parquet is taken", async () => {
+    const { api, collector, database, dataDir } = await startCapture();
+    const file = (side: string, body: string) =>
+      parquetOf(
+        database,
+        dataDir,
+        `select null::varchar as url, '${body}'::blob as bytes, 'application/json' as content_type,
+           'org.kubeflow.serving.inference.${side}' as req_type, 'k1' as id, 'churn' as inference_service,
+           'shop' as namespace, 'predictor' as component, 'canary' as endpoint,
+           map {'X-A': ['b']} as metadata, false as tls_skip_verify`,
+      );
+    const headers = { "content-type": "application/vnd.apache.parquet" };
+    const at = "/v1/capture/kserve?at=2026-01-02T03:04:05Z";
+    const asked = await file("request", '{"instances":[{"town":"K\\xC3\\xB6ln"}]}');
+    expect((await send(api, at, asked, headers)).answer).toMatchObject({ events: 1, waiting: 1 });
+    const answered = await file("response", '{"predictions":[0.5]}');
+    expect((await send(api, at, answered, headers)).answer).toMatchObject({ stored: 1, waiting: 0 });
+    await collector.flush();
+    expect(
+      await database.all("select record_id, in_town, out_prediction, deployment, time from views.churn"),
+    ).toEqual([
+      {
+        ...{ record_id: "k1", in_town: "Köln", out_prediction: 0.5, deployment: "canary" },
+        time: new Date("2026-01-02T03:04:05Z"),
+      },
+    ]);
+    const other = await parquetOf(database, dataDir, "select 1 as id, 2 as age");
+    expect(await send(api, at, other, headers)).toMatchObject({ status: 400 });
   });
 
   it("Azure ML's inputs and outputs, a file each, meet row by row", async () => {

@@ -21,6 +21,7 @@ export function feed(body: Readable, reader: NodeJS.WritableStream, signal?: Abo
       body.resume();
       reject(error);
     };
+    if (body.destroyed) return fail(body.errored ?? new Error("the connection was closed: aborted"));
     body.once("error", fail);
     body.once("close", () => {
       if (!body.readableEnded) fail(new Error("the connection was closed: aborted"));

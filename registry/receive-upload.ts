@@ -55,7 +55,10 @@ export async function receiveUpload(
     } else fields.push({ name, value });
   });
   form.on("file", (_, content, { filename }) => {
-    const stored = storeFile(filename, content);
+    content.on("error", () => undefined); // whoever reads it hears of that, which may be later
+    // One after the other: a form of many small files arrives faster than they can be written.
+    const before = storing.at(-1) ?? Promise.resolve();
+    const stored = before.then(() => storeFile(filename, content));
     stored.catch(fail);
     storing.push(stored);
   });

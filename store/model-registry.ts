@@ -1,5 +1,5 @@
 import { listValue } from "@duckdb/node-api";
-import type { ModelSummary, TagMap } from "../schema/model-version.ts";
+import type { ModelFile, ModelSummary, TagMap } from "../schema/model-version.ts";
 import type { Database, Parameters, Transaction } from "./database.ts";
 import { identifier } from "./identifier.ts";
 import { type Condition, whereModels, whereVersions } from "./model-conditions.ts";
@@ -107,15 +107,12 @@ export class ModelRegistryStore {
         idempotency_key: version.idempotency_key,
       },
     );
-    for (const { path, bytes, sha256 } of version.files) {
-      await tx.run("insert into model_files values ($model, $number, $path, $bytes, $sha256)", {
-        model: version.model,
-        number: row.number,
-        path,
-        bytes,
-        sha256,
-      });
-    }
+    await tx.run(
+      `insert into model_files
+       select $model, $number, file.path, file.bytes, file.sha256
+       from (select unnest(from_json($files, '[{"path": "VARCHAR", "bytes": "BIGINT", "sha256": "VARCHAR"}]')) as file)`,
+      { model: version.model, number: row.number, files: JSON.stringify(version.files) },
+    );
     return String(row.number);
   }
 
@@ -149,23 +146,20 @@ export class ModelRegistryStore {
     reads: Reads = this.#database,
   ): Promise<StoredVersion | undefined> {
     const which = number === "newest" ? "" : "and v.version = $number::integer";
-    const [row] = await reads.all<VersionRow>(
-      `${VERSIONS} where v.model = $model ${which} order by v.version desc limit 1`,
+    const [row] = await reads.all<Omit<VersionRow, "files">>(
+      `select ${COLUMNS} from model_versions v where v.model = $model ${which} order by v.version desc limit 1`,
       number === "newest" ? { model } : { model, number },
     );
-    return row && storedVersion(row);
+    return row && (await withFiles(row, reads));
   }
 
   /** The version of the model that was registered with this idempotency key. */
   async versionOfKey(tx: Transaction, model: string, key: string): Promise<StoredVersion | undefined> {
-    const [row] = await tx.all<VersionRow>(
-      `${VERSIONS} where v.model = $model and v.idempotency_key = $key`,
-      {
-        model,
-        key,
-      },
+    const [row] = await tx.all<Omit<VersionRow, "files">>(
+      `select ${COLUMNS} from model_versions v where v.model = $model and v.idempotency_key = $key`,
+      { model, key },
     );
-    return row && storedVersion(row);
+    return row && (await withFiles(row, tx));
   }
 
   async versions({
@@ -310,12 +304,23 @@ export class ModelRegistryStore {
   }
 }
 
-const VERSIONS = `select v.model, v.version, v.description, v.tags, v.created_at, v.updated_at, v.registered_by, v.why,
-    v.properties, v.lineage, v.bytes, v.sha256, v.main_file, v.signature, v.notes, v.sample, v.served_sha256, v.source,
+const COLUMNS = `v.model, v.version, v.description, v.tags, v.created_at, v.updated_at, v.registered_by, v.why,
+    v.properties, v.lineage, v.bytes, v.sha256, v.main_file, v.signature, v.notes, v.sample, v.served_sha256, v.source`;
+
+const VERSIONS = `select ${COLUMNS},
     coalesce((
       select list({'path': f.path, 'bytes': f.bytes, 'sha256': f.sha256} order by f.path) from model_files f
       where f.model = v.model and f.version = v.version), []) as files
   from model_versions v`;
+
+/** For one version two plain queries are quicker than the one that is made for many. */
+async function withFiles(row: Omit<VersionRow, "files">, reads: Reads): Promise<StoredVersion> {
+  const files = await reads.all<ModelFile>(
+    "select path, bytes, sha256 from model_files where model = $model and version = $version order by path",
+    { model: row.model, version: row.version },
+  );
+  return storedVersion({ ...row, files });
+}
 
 function jsonOrNull(value: unknown): string | null {
   return value === null ? null : JSON.stringify(value);

@@ -135,6 +135,30 @@ describe("POST /v1/models", () => {
     await expect.poll(() => filesWithin(models)).toEqual([]);
   });
 
+  it("takes many small files, and leaves nothing of them when the sender goes away", async () => {
+    const service = await startService({ now: NOW });
+    const files = Object.fromEntries(
+      Array.from({ length: 500 }, (_, i) => [`part/${i}`, `content ${i % 50}`]),
+    );
+    const models = join(service.dataDir, "models");
+    const sender = request(`${service.server().url}/v1/models`, {
+      method: "POST",
+      headers: { "content-type": "multipart/form-data; boundary=b" },
+    });
+    sender.on("error", () => undefined);
+    for (const [path, text] of Object.entries(files)) {
+      sender.write(
+        `--b\r\ncontent-disposition: form-data; name="file"; filename="${path}"\r\n\r\n${text}\r\n`,
+      );
+    }
+    await expect.poll(() => filesWithin(models).length, { interval: 5 }).toBeGreaterThan(3);
+    sender.destroy();
+    await expect.poll(() => filesWithin(models), { timeout: 30_000 }).toEqual([]);
+    const { status, body } = await upload(service, { name: "churn" }, files);
+    expect([status, (body.files as unknown[]).length]).toEqual([201, 500]);
+    expect(filesWithin(models)).toHaveLength(50);
+  });
+
   it("tells a caller who does not read the 413 until all is sent", async () => {
     const service = await startService({ now: NOW, settings: { max_model_bytes: 100_000 } });
     const { status } = await upload(service, { name: "churn" }, { "m.bin": "x".repeat(20_000_000) });

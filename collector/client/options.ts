@@ -39,12 +39,22 @@ export interface CaptureOptions {
   /** Folder for what waits while Leeway does not answer; of one process at a time. Without it that is dropped. */
   readonly spoolDir?: string | undefined;
   readonly spoolBytes?: number;
+  /** How batches go: `none` spares the work where Leeway is on the same machine. */
+  readonly compress?: "gzip" | "none";
   /** Told when Leeway begins and ceases to answer, and of what it rejects. */
   readonly log?: CaptureLog;
   readonly now?: () => Date;
 }
 
-type Defaulted = "sample" | "batchBytes" | "batchMs" | "memoryBytes" | "spoolBytes" | "log" | "now";
+type Defaulted =
+  | "sample"
+  | "batchBytes"
+  | "batchMs"
+  | "memoryBytes"
+  | "spoolBytes"
+  | "compress"
+  | "log"
+  | "now";
 
 export const captureDefaults: Required<Pick<CaptureOptions, Defaulted>> = {
   sample: 1,
@@ -52,6 +62,7 @@ export const captureDefaults: Required<Pick<CaptureOptions, Defaulted>> = {
   batchMs: 1_000,
   memoryBytes: 16 * 1024 * 1024,
   spoolBytes: 1024 * 1024 * 1024,
+  compress: "gzip",
   log: () => undefined,
   now: () => new Date(),
 };

@@ -7,6 +7,7 @@ import { captureRows } from "./capture-rows.ts";
 import { pointOf } from "./choose-version.ts";
 import type { ReplicaLog } from "./replica-log.ts";
 import type { ServedVersion } from "./served-version.ts";
+import { RecordWriter } from "./write-record.ts";
 
 /** What waits for the collector; beyond it records are dropped and counted. */
 const MEMORY_BYTES = 16 * 1024 * 1024;
@@ -31,6 +32,9 @@ export class Capture {
   readonly #client: CaptureClient;
   readonly #sample: number;
   readonly #log: ReplicaLog;
+  readonly #deployment: string;
+  readonly #writers = new WeakMap<ServedVersion, RecordWriter>();
+  #clock = { time: Number.NaN, text: "" };
   #unreadable = 0;
 
   constructor(
@@ -40,12 +44,14 @@ export class Capture {
     const { collector, sample, api_key_file } = plan.capture;
     this.#sample = sample;
     this.#log = log;
+    this.#deployment = plan.deployment;
     this.#client = new CaptureClient({
       collector,
       model: plan.model,
       deployment: plan.deployment,
       apiKey: api_key_file === undefined ? undefined : readFileSync(api_key_file, "utf8").trim(),
       memoryBytes: MEMORY_BYTES,
+      compress: isLoopback(collector) ? "none" : "gzip",
       log: (level, message, fields) => log(level, message, fields),
     });
   }
@@ -57,13 +63,14 @@ export class Capture {
 
   take(scored: ScoredRequest): void {
     try {
+      if (this.#takeWritten(scored) === "taken") return;
       const { recordId, version, rows, status, latencyMs, time } = scored;
       const { signature } = version;
       const found = captureRows(scored.inputs, scored.outputs, rows, signature);
       const shadow =
         scored.shadow && captureRows([], scored.shadow.outputs, rows, scored.shadow.version.signature);
       const weight = status >= 400 || this.#sample >= 1 ? undefined : 1 / this.#sample;
-      const at = new Date(time).toISOString();
+      const at = this.#timeText(time);
       for (let row = 0; row < rows; row++) {
         const { inputs, outputs } = found[row] ?? { inputs: {}, outputs: {} };
         const other = shadow?.[row]?.outputs;
@@ -89,6 +96,39 @@ export class Capture {
     }
   }
 
+  /** The usual request: written as text at once, which takes a fraction of the time. */
+  #takeWritten(scored: ScoredRequest): "taken" | "another-way" {
+    const { recordId, version, inputs, outputs, rows, status, latencyMs, time, shadow } = scored;
+    if (shadow || status !== 200) return "another-way";
+    const writer = this.#writerOf(version);
+    const weight = this.#sample >= 1 ? "" : `,"weight":${1 / this.#sample}`;
+    const head = `{"version":${JSON.stringify(version.version)},"deployment":${JSON.stringify(this.#deployment)},"id":${JSON.stringify(recordId)}`;
+    const tail = `,"status":200,"latency_ms":${Math.round(latencyMs * 1000) / 1000},"time":"${this.#timeText(time)}"${weight}}`;
+    const texts: string[] = [];
+    for (let row = 0; row < rows; row++) {
+      const asked = writer.inputs(inputs, row, rows);
+      const answered = asked === undefined ? undefined : writer.outputs(outputs, row, rows);
+      if (answered === undefined) return "another-way";
+      texts.push(`${head}${rows > 1 ? `,"row":${row}` : ""},"inputs":${asked},"outputs":${answered}${tail}`);
+    }
+    for (const text of texts) this.#client.captureWritten(text);
+    return "taken";
+  }
+
+  #writerOf(version: ServedVersion): RecordWriter {
+    const known = this.#writers.get(version);
+    if (known) return known;
+    const writer = new RecordWriter(version.signature);
+    this.#writers.set(version, writer);
+    return writer;
+  }
+
+  /** Many calls come in one millisecond. */
+  #timeText(time: number): string {
+    if (time !== this.#clock.time) this.#clock = { time, text: new Date(time).toISOString() };
+    return this.#clock.text;
+  }
+
   get stats(): CaptureStats & { readonly unreadable: number } {
     return { ...this.#client.stats, unreadable: this.#unreadable };
   }
@@ -96,6 +136,10 @@ export class Capture {
   async close(graceMs: number): Promise<void> {
     await this.#client.close(graceMs);
   }
+}
+
+function isLoopback(url: string): boolean {
+  return /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(new URL(url).hostname);
 }
 
 /** The shadow's answers beside those that were given, so that one query compares them. */

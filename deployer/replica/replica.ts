@@ -193,7 +193,7 @@ export class Replica {
       { headers, body },
       { version: asked.version, recordId },
     );
-    send(response, answer.status, { ...answer.headers, "x-leeway-record-id": answer.recordId }, answer.body);
+    send(response, answer.status, answer.headers, answer.body, answer.recordId);
   }
 
   #tell(asked: Asked | undefined, { method, url = "" }: IncomingMessage): WrittenAnswer {
@@ -292,13 +292,18 @@ function json(value: object): WrittenAnswer {
   return { headers: { "content-type": "application/json" }, body: JSON.stringify(value) };
 }
 
+/** Headers as a flat list: that is what Node takes with the least ado. */
 function send(
   response: ServerResponse,
   status: number,
   headers: Readonly<Record<string, string>>,
   body: string | Uint8Array,
+  recordId?: string,
 ): void {
-  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-  response.writeHead(status, { ...headers, "content-length": length });
+  const list: string[] = [];
+  for (const name in headers) list.push(name, headers[name] as string); // own: made by us
+  if (recordId !== undefined) list.push("x-leeway-record-id", recordId);
+  list.push("content-length", String(typeof body === "string" ? Buffer.byteLength(body) : body.length));
+  response.writeHead(status, list);
   response.end(body);
 }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { z } from "zod";
-import { type ReplicaPlan, replicaPlan } from "../../schema/deployment.ts";
+import { type PlannedVersion, type ReplicaPlan, replicaPlan } from "../../schema/deployment.ts";
 import { ServiceError } from "../../schema/errors.ts";
 import type { FromReplica, ToReplica } from "./group-messages.ts";
 import { type ListenOn, Replica } from "./replica.ts";
@@ -9,7 +10,10 @@ import type { ReplicaLog } from "./replica-log.ts";
 const REPORT_EVERY_MS = 1_000;
 const GRACE_MS = 30_000;
 
-/** @throws ServiceError `invalid-input`, naming the place, when the file holds no plan. */
+/**
+ * A plan with the files it names, which may be relative to its own folder.
+ * @throws ServiceError `invalid-input`, naming the place, when the file holds no plan.
+ */
 async function readPlan(path: string): Promise<ReplicaPlan> {
   let value: unknown;
   try {
@@ -18,8 +22,20 @@ async function readPlan(path: string): Promise<ReplicaPlan> {
     throw new ServiceError("invalid-input", `${path} cannot be read as JSON: ${(error as Error).message}`);
   }
   const parsed = replicaPlan.safeParse(value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return withFilesFrom(dirname(path), parsed.data);
   throw new ServiceError("invalid-input", `${path} is no plan: ${z.prettifyError(parsed.error)}`);
+}
+
+function withFilesFrom(folder: string, plan: ReplicaPlan): ReplicaPlan {
+  const placed = (version: PlannedVersion) => ({
+    ...version,
+    model_file: resolve(folder, version.model_file),
+  });
+  return {
+    ...plan,
+    versions: plan.versions.map(placed),
+    ...(plan.shadow ? { shadow: { ...plan.shadow, version: placed(plan.shadow.version) } } : {}),
+  };
 }
 
 /**

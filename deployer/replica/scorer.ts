@@ -135,7 +135,7 @@ export class Scorer {
         );
       outputs = await version.run(call.runs, call.rows);
       const written = call.write(outputs, { model: this.plan.model, version: version.version });
-      answer = { status: 200, ...written };
+      answer = { status: 200, headers: written.headers, body: written.body };
     } catch (error) {
       answer = writeError(error, protocol);
     } finally {
@@ -148,9 +148,20 @@ export class Scorer {
       status: answer.status,
       seconds: latencyMs / 1000,
     });
-    if (version && call && (answer.status === 200 || answer.status >= 500))
-      this.#after({ recordId, version, outputs, status: answer.status, latencyMs, time, call });
-    return { ...answer, recordId };
+    if (version && call && (answer.status === 200 || answer.status >= 500)) {
+      const { status } = answer;
+      this.#after(call, {
+        recordId,
+        version,
+        outputs,
+        status,
+        latencyMs,
+        time,
+        inputs: NONE,
+        rows: call.rows,
+      });
+    }
+    return { status: answer.status, headers: answer.headers, body: answer.body, recordId };
   }
 
   /** The caller's id by the headers; "" where the body may hold it, or none does. */
@@ -177,21 +188,24 @@ export class Scorer {
   }
 
   /** What the caller does not wait for. */
-  #after({ call, ...scored }: Omit<ScoredRequest, "inputs" | "rows"> & { readonly call: ScoringCall }): void {
-    const capture = this.#capture?.wants(scored.recordId, scored.status) ? this.#capture : undefined;
-    const take = (shadow?: ScoredRequest["shadow"]) => {
-      if (capture) capture.take({ ...scored, inputs: inputsOf(call), rows: call.rows, shadow });
-    };
-    if (scored.status !== 200 || !this.#shadow?.wants(scored.recordId)) {
-      take();
+  #after(call: ScoringCall, scored: Mutable<ScoredRequest>): void {
+    const { recordId, status, outputs } = scored;
+    const capture = this.#capture?.wants(recordId, status) ? this.#capture : undefined;
+    if (capture) scored.inputs = inputsOf(call);
+    const shadow = status === 200 && this.#shadow?.wants(recordId) ? this.#shadow : undefined;
+    if (!shadow) {
+      capture?.take(scored);
       return;
     }
-    const shadow = this.#shadow;
-    void shadow.score(call, scored.outputs).then((outputs) => {
-      take(outputs && { version: shadow.version, outputs });
+    void shadow.score(call, outputs).then((answered) => {
+      if (answered) scored.shadow = { version: shadow.version, outputs: answered };
+      capture?.take(scored);
     });
   }
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+const NONE: readonly Tensor[] = [];
 
 /** The inputs of a request as one list of tensors; of a model without a batch, those of all its runs put together. */
 function inputsOf({ runs }: ScoringCall): readonly Tensor[] {

@@ -8,7 +8,7 @@ import { type LeewayServer, startLeeway } from "../collector/leeway-server.ts";
 import { temporaryFolder } from "../collector/test-collector.ts";
 import { filesWithin } from "./test-registry.ts";
 
-const KILLS = 5;
+const KILLS = 4;
 const FILE_BYTES = 2_000_000;
 
 /** Content that follows from its number, and differs from that of all others. */

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { newGroup } from "./command.ts";
 import { aliasCommand } from "./model-alias.ts";
+import { packageCommand } from "./model-package.ts";
 import { registerCommand } from "./model-register.ts";
 import { showCommands } from "./model-show.ts";
 
@@ -9,5 +10,6 @@ export function modelCommand(): Command {
     registerCommand(),
     ...showCommands(),
     aliasCommand(),
+    packageCommand(),
   ]);
 }

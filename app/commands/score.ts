@@ -57,7 +57,7 @@ async function score(written: string, input: string, output: string, options: Op
   try {
     const model = await scoringModel(written, { client, folder });
     const started = performance.now();
-    const progress = startProgress(`scoring with ${model.name}`, 1);
+    const progress = startProgress(`scoring with ${model.label}`, 1);
     let first: number | undefined;
     const report = await scoreFile({
       input,
@@ -79,7 +79,7 @@ async function score(written: string, input: string, output: string, options: Op
         : undefined;
     const all = {
       ...report,
-      model: model.name,
+      model: model.label,
       seconds: Math.round(seconds * 1000) / 1000,
       rows_per_second: rate,
     };

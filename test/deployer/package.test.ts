@@ -1,0 +1,208 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { ServiceMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/ServiceMonitor";
+import { Deployment } from "kubernetes-models/apps/v1/Deployment";
+import { HorizontalPodAutoscaler } from "kubernetes-models/autoscaling/v2/HorizontalPodAutoscaler";
+import { PodSpec } from "kubernetes-models/v1/PodSpec";
+import { Service } from "kubernetes-models/v1/Service";
+import { afterAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { collectProgram } from "../../deployer/package/collect-program.ts";
+import { kubernetesFiles } from "../../deployer/package/kubernetes.ts";
+import { writePackage } from "../../deployer/package/write-package.ts";
+import type { ModelSignature } from "../../schema/signature.ts";
+import { leeway } from "../e2e/leeway.ts";
+import { onnxFile } from "./onnx-file.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const folder = mkdtempSync(join(tmpdir(), "leeway-package-test-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Twice its input. */
+function doubling(): string {
+  const file = join(folder, "doubling.onnx");
+  const values = (name: string) => ({ name, type: 1, shape: ["n", 2] });
+  writeFileSync(
+    file,
+    onnxFile({
+      nodes: [{ op: "Add", inputs: ["x", "x"], outputs: ["y"] }],
+      inputs: [values("x")],
+      outputs: [values("y")],
+    }),
+  );
+  return file;
+}
+
+/** Runs a package as its container does, with nothing of this project around it. */
+async function served(program: string, ask: (url: string) => Promise<void>): Promise<void> {
+  const child = spawn(process.execPath, [program, "--port", "0"], {
+    cwd: "/",
+    env: { PATH: process.env.PATH },
+  });
+  const ended = once(child, "exit");
+  try {
+    const [line] = (await once(createInterface({ input: child.stdout }), "line")) as [string];
+    const { url } = JSON.parse(line) as { readonly url: string };
+    await ask(url);
+  } finally {
+    child.kill("SIGTERM");
+  }
+  expect(await ended).toEqual([0, null]);
+}
+
+it("a package serves its model wherever it lies, without npm", { timeout: 60_000 }, async () => {
+  const target = join(folder, "doubling-edge");
+  const packed = await leeway(["model", "package", doubling(), target]);
+  expect(packed, packed.stderr).toMatchObject({ code: 0 });
+  expect(packed.stdout).toContain(`${target} serves doubling:1`);
+  await served(join(target, "replica.js"), async (url) => {
+    const answer = await fetch(`${url}/v2/models/doubling/infer`, {
+      method: "POST",
+      body: JSON.stringify({ inputs: [{ name: "x", datatype: "FP32", shape: [1, 2], data: [1.5, -2] }] }),
+    });
+    expect(await answer.json()).toMatchObject({
+      model_version: "1",
+      outputs: [{ name: "y", shape: [1, 2], data: [3, -4] }],
+    });
+    expect((await fetch(`${url}/metrics`)).status).toBe(200);
+  });
+  const parts = readdirSync(target).sort();
+  expect(parts).toEqual([
+    ".dockerignore",
+    "Dockerfile",
+    "kubernetes",
+    "model",
+    "node_modules",
+    "package.json",
+    "plan.json",
+    "program",
+    "replica.js",
+  ]);
+  const runtimes = readdirSync(join(target, "node_modules/onnxruntime-node/bin"), {
+    recursive: true,
+    encoding: "utf8",
+  });
+  expect(runtimes.filter((path) => /darwin|win32/.test(path) && !path.includes(process.platform))).toEqual(
+    [],
+  );
+  expect(readdirSync(folder).filter((name) => name.endsWith(".partial"))).toEqual([]);
+
+  const again = await leeway(["model", "package", doubling(), target]);
+  expect(again).toMatchObject({
+    code: 1,
+    stderr: `leeway: ${target} is not empty: name another folder, or remove it\n`,
+  });
+});
+
+it("the program of a package names what it imports, and nothing else of this project", async () => {
+  const target = join(folder, "program");
+  const { packages, entry } = await collectProgram(ROOT, target);
+  expect(Object.keys(packages)).toEqual(["onnxruntime-node", "pbf", "uuidv7", "zod"]);
+  expect(existsSync(join(target, entry))).toBe(true);
+  const folders = readdirSync(join(target, "program"));
+  expect(folders.sort()).toEqual(["collector", "deployer", "protocols", "schema"]);
+  await expect(collectProgram(folder, target)).rejects.toThrow(/is not there: npm run build makes it/);
+});
+
+it("a package whose writing fails leaves nothing", async () => {
+  const target = join(folder, "broken");
+  const signature: ModelSignature = { inputs: [], outputs: [] };
+  const contents = {
+    model: "m",
+    version: "1",
+    sha256: undefined,
+    signature,
+    sample: undefined,
+    capture: undefined,
+  };
+  const files = [{ path: "model.onnx", from: join(folder, "nowhere.onnx") }];
+  await expect(
+    writePackage(target, { ...contents, files }, { root: ROOT, programVersion: "1", write: {} }),
+  ).rejects.toThrow(/ENOENT/);
+  expect(readdirSync(folder).filter((name) => name.includes("broken"))).toEqual([]);
+});
+
+describe("the Kubernetes resources", () => {
+  const measured = {
+    cpu: 0.5,
+    cpu_request: 0.35,
+    memory_bytes: 200 * 1024 ** 2,
+    replicas: 3,
+    threads: 1,
+    batch_size: null,
+    rate_per_replica: 40,
+  };
+  const model = { name: "churn", model: "churn", version: "3", image: "registry.example/churn:3" };
+  const files = (recommendation: typeof measured | undefined) =>
+    new Map(
+      kubernetesFiles({ ...model, recommendation }).map(({ file, document }) => [
+        file,
+        document as Record<string, unknown>,
+      ]),
+    );
+
+  it.each([measured, undefined])("are valid by the published schemas (%o)", (recommendation) => {
+    const found = files(recommendation);
+    new Deployment(found.get("deployment.yaml") as never).validate();
+    new Service(found.get("service.yaml") as never).validate();
+    new HorizontalPodAutoscaler(found.get("autoscaler.yaml") as never).validate();
+    new ServiceMonitor(found.get("service-monitor.yaml") as never).validate();
+    // KServe publishes its schema with its cluster resources only; its predictor is a pod with a few fields more.
+    const { spec } = found.get("inference-service.yaml") as { readonly spec: { readonly predictor: object } };
+    const { minReplicas, maxReplicas, ...pod } = spec.predictor as Record<string, unknown>;
+    expect([minReplicas, maxReplicas]).toEqual(recommendation ? [3, 15] : [1, 5]);
+    new PodSpec(pod as never).validate();
+  });
+
+  it("are refused by those schemas when they are wrong", () => {
+    const deployment = structuredClone(files(measured).get("deployment.yaml")) as {
+      spec: Record<string, unknown>;
+    };
+    deployment.spec.replicas = "three";
+    expect(() => new Deployment(deployment as never).validate()).toThrow(/replicas/);
+  });
+
+  it("take what the last profile found", () => {
+    const deployment = files(measured).get("deployment.yaml");
+    expect(deployment).toMatchObject({
+      spec: {
+        replicas: 3,
+        template: {
+          spec: {
+            containers: [
+              {
+                image: "registry.example/churn:3",
+                resources: {
+                  requests: { cpu: "350m", memory: "200Mi" },
+                  limits: { cpu: "500m", memory: "200Mi" },
+                },
+              },
+            ],
+          },
+        },
+      },
+    });
+  });
+
+  it("are written as they are made", () => {
+    const target = join(folder, "doubling-edge");
+    const made = kubernetesFiles({
+      ...model,
+      name: "doubling",
+      model: "doubling",
+      version: "1",
+      image: "doubling:1",
+      recommendation: undefined,
+    });
+    for (const { file, document } of made) {
+      const text = readFileSync(join(target, "kubernetes", file), "utf8");
+      expect(text).toMatch(/^# .+\n/);
+      expect(parse(text)).toEqual(document);
+      expect(statSync(join(target, "kubernetes", file)).size).toBeGreaterThan(100);
+    }
+  });
+});

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
@@ -191,6 +191,18 @@ describe("leeway model", { timeout: 60_000 }, () => {
   ])("%j ends with %i and says %s", async (args, code, says) => {
     const ended = await run(...args);
     expect([ended.code, ended.stderr]).toEqual([code, expect.stringContaining(says)]);
+  });
+
+  it("ends quietly when nobody reads on", () => {
+    const program = `"${process.execPath}" --import "${import.meta.resolve("tsx")}" "${join(import.meta.dirname, "../../app/cli.ts")}"`;
+    const { status, stderr } = spawnSync(
+      "bash",
+      ["-c", `set -o pipefail; ${program} model register --help | true`],
+      {
+        encoding: "utf8",
+      },
+    );
+    expect([status, stderr]).toEqual([0, ""]);
   });
 
   it("is sent again when the connection breaks in the middle, also after it was registered, and is there once", async () => {

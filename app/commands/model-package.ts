@@ -7,7 +7,7 @@ import { kubernetesFiles } from "../../deployer/package/kubernetes.ts";
 import { writePackage } from "../../deployer/package/write-package.ts";
 import type { Profile } from "../../schema/profile.ts";
 import type { ApiClient } from "../api-client.ts";
-import { packageRoot, version as programVersion } from "../package-root.ts";
+import { packageRoot } from "../package-root.ts";
 import { hashOf, type ScoringModel, scoringModel } from "../scoring-model.ts";
 import { clientFor, newCommand, print, type ServerOptions, withServer } from "./command.ts";
 
@@ -73,7 +73,6 @@ async function packageModel(written: string, folder: string, options: Options): 
       },
       {
         root: packageRoot,
-        programVersion,
         write: Object.fromEntries(
           resources.map(({ file, comment, document }) => [
             `kubernetes/${file}`,

@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { ServiceError } from "../../schema/errors.ts";
 
 /** From where the program of a replica is reached: everything it imports goes along. */
-const ENTRY = "deployer/replica/run-replica.js";
+const ENTRY = "deployer/replica/packaged.js";
 const IMPORTED = /(?:\bfrom\s+|\bimport\s+|\bimport\(\s*|new URL\(\s*)["']([^"'\n]+)["']/g;
 /** What only the sources need. */
 const LEFT_OUT = /^tsx(?:\/|$)/;

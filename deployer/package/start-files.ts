@@ -1,30 +1,6 @@
-/** The program that a package is started by; it needs nothing but Node. */
-export function startFile(entry: string, version: string): string {
-  return `// Answers scoring calls: node replica.js [--host 0.0.0.0] [--port 8430]
-import { fileURLToPath } from "node:url";
-import { runReplica } from "./${entry}";
-
-const option = (name, otherwise) => {
-  const at = process.argv.indexOf(\`--\${name}\`);
-  return at === -1 ? (process.env[name.toUpperCase()] ?? otherwise) : process.argv[at + 1];
-};
-const stopped = new Promise((resolve) => {
-  for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, resolve);
-});
-const log = (level, msg, fields) => console.log(JSON.stringify({ level, time: new Date().toISOString(), ...fields, msg }));
-try {
-  await runReplica({
-    planFile: fileURLToPath(new URL("./plan.json", import.meta.url)),
-    listen: { host: option("host", "127.0.0.1"), port: Number(option("port", "8430")) },
-    version: ${JSON.stringify(version)},
-    log,
-    stopped,
-  });
-} catch (error) {
-  log("error", error.message, {});
-  process.exitCode = 1;
-}
-`;
+/** What a package is started by; it needs nothing but Node. */
+export function startFile(entry: string): string {
+  return `// Answers scoring calls: node replica.js [--host 127.0.0.1] [--port 8430]\nimport "./${entry}";\n`;
 }
 
 /** What is installed in a container: the packages that the program imports, with the versions it was tried with. */
@@ -50,7 +26,7 @@ RUN npm install --omit=dev --ignore-scripts --no-audit --no-fund \\
  && rm -rf node_modules/onnxruntime-node/bin/*/darwin node_modules/onnxruntime-node/bin/*/win32
 
 FROM node:20-slim
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=8430
+ENV NODE_ENV=production HOST=0.0.0.0
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 COPY package.json replica.js plan.json ./
@@ -59,7 +35,7 @@ COPY model ./model
 USER node
 EXPOSE 8430
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \\
-  CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/v2/health/ready').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch('http://127.0.0.1:8430/v2/health/ready').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "replica.js"]
 `;
 }

@@ -26,7 +26,6 @@ export interface PackageContents {
  * It is there whole or not at all.
  *
  * @param options.root - Of this package.
- * @param options.programVersion - Told in the answers of the replica.
  * @param options.write - Further files, by their path in the folder.
  * @throws ServiceError `conflict` when the folder is there and not empty.
  */
@@ -35,7 +34,6 @@ export async function writePackage(
   contents: PackageContents,
   options: {
     readonly root: string;
-    readonly programVersion: string;
     readonly write: Readonly<Record<string, string>>;
   },
 ): Promise<void> {
@@ -54,7 +52,7 @@ export async function writePackage(
     }
     const texts: Readonly<Record<string, string>> = {
       "plan.json": `${JSON.stringify(planOf(contents), null, 2)}\n`,
-      "replica.js": startFile(entry, options.programVersion),
+      "replica.js": startFile(entry),
       "package.json": manifest(`${contents.model.toLowerCase()}-${contents.version}`, packages),
       Dockerfile: dockerfile(),
       ".dockerignore": "node_modules\nkubernetes\n",

@@ -91,6 +91,8 @@ it("a package serves its model wherever it lies, without npm", { timeout: 60_000
   );
   expect(readdirSync(folder).filter((name) => name.endsWith(".partial"))).toEqual([]);
 
+  const misused = spawn(process.execPath, [join(target, "replica.js"), "--prot", "1"]);
+  expect(await once(misused, "exit")).toEqual([2, null]);
   const again = await leeway(["model", "package", doubling(), target]);
   expect(again).toMatchObject({
     code: 1,
@@ -120,9 +122,9 @@ it("a package whose writing fails leaves nothing", async () => {
     capture: undefined,
   };
   const files = [{ path: "model.onnx", from: join(folder, "nowhere.onnx") }];
-  await expect(
-    writePackage(target, { ...contents, files }, { root: ROOT, programVersion: "1", write: {} }),
-  ).rejects.toThrow(/ENOENT/);
+  await expect(writePackage(target, { ...contents, files }, { root: ROOT, write: {} })).rejects.toThrow(
+    /ENOENT/,
+  );
   expect(readdirSync(folder).filter((name) => name.includes("broken"))).toEqual([]);
 });
 

@@ -11,7 +11,8 @@ import { cpuSeconds, type Running, residentBytes, startPart } from "./sidecar-pr
 /**
  * What a replica costs beside a bare loop of node:http, JSON.parse, onnxruntime and JSON.stringify on the same model and
  * the same V2 requests of one row, with 32 connections: capture off and on. Server on processor 0, client and the sink
- * that takes what is captured on processor 1, where there is taskset. Repeats are interleaved, medians printed.
+ * that takes what is captured on processor 1, where there is taskset. Repeats are interleaved, medians printed. The
+ * replica is the program as it is built (npm run build), since a loader of TypeScript costs some of what is measured.
  *
  *     LEEWAY_FIXTURES=… npm run bench -- serve
  */
@@ -23,13 +24,12 @@ const BARS = { off: 0.85, on: 0.75 } as const;
 
 const fixtures = process.env.LEEWAY_FIXTURES;
 const ROOT = join(import.meta.dirname, "..");
-const TSX = ["--import", import.meta.resolve("tsx")];
 const folder = mkdtempSync(join(tmpdir(), "leeway-bench-serve-"));
 const PINNED = process.platform === "linux" ? ["taskset", "-c", "0"] : [];
 
 /** On processor 0; the address is the first thing that the pattern finds in what it prints. */
 async function startPinned(args: readonly string[], pattern: RegExp): Promise<Running> {
-  const [command = process.execPath, ...rest] = [...PINNED, process.execPath, ...TSX, ...args];
+  const [command = process.execPath, ...rest] = [...PINNED, process.execPath, ...args];
   const child: ChildProcess = spawn(command, rest, { stdio: ["ignore", "pipe", "inherit"] });
   if (!child.stdout) throw new TypeError("started without a pipe");
   const found = await new Promise<string>((resolve, reject) => {
@@ -96,11 +96,11 @@ async function compare(model: string, sink: Running): Promise<void> {
   const replica = (capture: "off" | "on") => {
     const path = join(folder, `${model}-${capture}.json`);
     writeFileSync(path, JSON.stringify(plans[capture]));
-    const args = [join(ROOT, "app/cli.ts"), "replica", "--json", "--plan", path, "--port", "0"];
+    const args = [join(ROOT, "dist/app/cli.js"), "replica", "--json", "--plan", path, "--port", "0"];
     return startPinned(args, /"url":"([^"]+)"/);
   };
   const targets = {
-    bare: await startPinned([join(ROOT, "bench/serve-bare.ts"), file], /^(\d+)$/),
+    bare: await startPinned([join(ROOT, "bench/serve-bare.mjs"), file], /^(\d+)$/),
     off: await replica("off"),
     on: await replica("on"),
   };
@@ -129,12 +129,14 @@ async function measure(model: string, targets: Targets, texts: readonly string[]
   });
   const ratio = (name: "off" | "on") =>
     Math.round((1000 * middle(name, "perSecond")) / middle("bare", "perSecond")) / 1000;
+  const cpuRatio = (name: "off" | "on") =>
+    Math.round((1000 * middle("bare", "cpuMicros")) / middle(name, "cpuMicros")) / 1000;
   const result = {
     benchmark: "serve",
     model,
     bare: report("bare"),
-    capture_off: { ...report("off"), of_bare: ratio("off"), bar: BARS.off },
-    capture_on: { ...report("on"), of_bare: ratio("on"), bar: BARS.on },
+    capture_off: { ...report("off"), of_bare: ratio("off"), of_bare_by_cpu: cpuRatio("off"), bar: BARS.off },
+    capture_on: { ...report("on"), of_bare: ratio("on"), of_bare_by_cpu: cpuRatio("on"), bar: BARS.on },
   };
   console.log(JSON.stringify(result));
   if (ratio("off") < BARS.off || ratio("on") < BARS.on) process.exitCode = 1;

@@ -33,7 +33,7 @@ export class Capture {
   readonly #sample: number;
   readonly #log: ReplicaLog;
   readonly #deployment: string;
-  readonly #writers = new WeakMap<ServedVersion, RecordWriter>();
+  readonly #writers = new WeakMap<ServedVersion, { readonly writer: RecordWriter; readonly head: string }>();
   #clock = { time: Number.NaN, text: "" };
   #unreadable = 0;
 
@@ -100,9 +100,9 @@ export class Capture {
   #takeWritten(scored: ScoredRequest): "taken" | "another-way" {
     const { recordId, version, inputs, outputs, rows, status, latencyMs, time, shadow } = scored;
     if (shadow || status !== 200) return "another-way";
-    const writer = this.#writerOf(version);
+    const { writer, head: start } = this.#writerOf(version);
     const weight = this.#sample >= 1 ? "" : `,"weight":${1 / this.#sample}`;
-    const head = `{"version":${JSON.stringify(version.version)},"deployment":${JSON.stringify(this.#deployment)},"id":${JSON.stringify(recordId)}`;
+    const head = `${start}${JSON.stringify(recordId)}`;
     const tail = `,"status":200,"latency_ms":${Math.round(latencyMs * 1000) / 1000},"time":"${this.#timeText(time)}"${weight}}`;
     const texts: string[] = [];
     for (let row = 0; row < rows; row++) {
@@ -115,12 +115,13 @@ export class Capture {
     return "taken";
   }
 
-  #writerOf(version: ServedVersion): RecordWriter {
+  #writerOf(version: ServedVersion): { readonly writer: RecordWriter; readonly head: string } {
     const known = this.#writers.get(version);
     if (known) return known;
-    const writer = new RecordWriter(version.signature);
-    this.#writers.set(version, writer);
-    return writer;
+    const head = `{"version":${JSON.stringify(version.version)},"deployment":${JSON.stringify(this.#deployment)},"id":`;
+    const made = { writer: new RecordWriter(version.signature), head };
+    this.#writers.set(version, made);
+    return made;
   }
 
   /** Many calls come in one millisecond. */

@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, linkSync, mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve as resolvePath } from "node:path";
 import type { DeploymentSpec, PlannedVersion, ReplicaPlan } from "../schema/deployment.ts";
 import { ServiceError } from "../schema/errors.ts";
 import type { ResolvedVersion, ResolveModel } from "../schema/model-version.ts";
@@ -99,7 +99,8 @@ function plannedVersion(found: ResolvedVersion, weight: number, folder: string):
   return {
     version,
     weight,
-    model_file: served ? served_blob_path : (besideEachOther(found, folder) ?? main.blob_path),
+    // Replicas run in another folder than the server, and may be moved with their plan.
+    model_file: resolvePath(served ? served_blob_path : (besideEachOther(found, folder) ?? main.blob_path)),
     ...(served ? (served_sha256 === undefined ? {} : { sha256: served_sha256 }) : { sha256: main.sha256 }),
     signature,
     ...(sample ? { sample } : {}),

@@ -3,6 +3,8 @@ import { neededRequests } from "./fit/percentile-interval.ts";
 
 /** Strangers may use so much of the machine before a window that misses is measured again. */
 const BEARABLE_OTHER_CORES = 0.25;
+/** Share of its CPU limit from which a service counts as held back by it. */
+const USED_UP = 0.9;
 
 export interface Judgement {
   readonly verdict: "meets" | "misses" | "disturbed";
@@ -36,6 +38,10 @@ export function judgeWindow(
     : badShare > errorBudget
       ? `${bad} of ${window.requests} requests failed or timed out (${outcomesText(window)})`
       : `${said} is above ${milliseconds(limit)}`;
+  // It used all it may: whatever else went on, there was too little.
+  if (window.cpu_limit !== null && (window.cpu_cores ?? 0) >= USED_UP * window.cpu_limit) {
+    return { verdict: "misses", why: miss };
+  }
   const late = latenessLimitMs(window, limit);
   if (window.load === "open" && window.lateness_p99_ms > late) {
     return {

@@ -397,11 +397,10 @@ class Search {
     await this.#stage.limit({ cpu, memoryBytes });
     const above = atHeadroom?.verdict === "meets";
     const least = above ? HEADROOM * rate : rate;
-    const most = above
-      ? Math.max(least, exploration.maxRate)
-      : atHeadroom
-        ? HEADROOM * rate
-        : exploration.maxRate;
+    // By the utilisation law, what a request takes bounds what a limit can bear.
+    const demand = (atTarget.cpu_cores ?? 0) / Math.max(atTarget.achieved_rate, 1e-9);
+    const bearable = demand > 0 ? Math.min(exploration.maxRate, (1.1 * cpu) / demand) : exploration.maxRate;
+    const most = !above && atHeadroom ? HEADROOM * rate : Math.max(least, bearable);
     this.#say("looking for the highest rate within the objective");
     return this.#maxRate({ least, most, windows: this.#parts.pace.maxRateWindows });
   }

@@ -144,7 +144,7 @@ export class Stage {
     }));
     this.samples.push(...samples);
     this.#sentInLife += result.due;
-    const limits = this.#limits;
+    const limits = inForce(this.#limits, this.#parts.limiter);
     const window = windowResult({ phase, order, load: result, limits, objective, begin, end, samples });
     this.#checkAlive();
     if (result.end === "hopeless" || result.timedOut > 0) await this.#settle();
@@ -234,4 +234,13 @@ export class Stage {
       life: this.#life,
     });
   }
+}
+
+/** Of the limits asked for, those that the limiter can keep a service to. */
+function inForce({ cpu, memoryBytes }: Limits, limiter: Pick<Limiter, "cpu" | "memory">): Limits {
+  const whole = cpu === undefined ? undefined : Math.max(1, Math.ceil(cpu));
+  return {
+    cpu: limiter.cpu === "none" ? undefined : limiter.cpu === "cores" ? whole : cpu,
+    memoryBytes: limiter.memory === "none" ? undefined : memoryBytes,
+  };
 }

@@ -16,6 +16,8 @@ export interface LeakVerdict {
 const BUCKETS = 12;
 /** Slower growth than 1 MB in 10 000 requests is not called a leak. */
 const LEAST_BYTES_PER_REQUEST = 100;
+/** Nor is growth by less than this in all that was seen: allocators take memory in pieces. */
+const LEAST_GROWTH_BYTES = 1024 * 1024;
 
 /**
  * Looks for memory that grows with the requests: the smallest value in each of twelve stretches of equal requests
@@ -41,7 +43,8 @@ export function leakTest(samples: readonly MemorySample[]): LeakVerdict {
   }
   const points = [...lowest.values()].map(({ requests, heldBytes }) => ({ x: requests, y: heldBytes }));
   const { slope, slopeInterval } = theilSen(points);
-  const suspected = slopeInterval[0] > 0 && slope > LEAST_BYTES_PER_REQUEST;
+  const suspected =
+    slopeInterval[0] > 0 && slope > LEAST_BYTES_PER_REQUEST && slope * (last - from) > LEAST_GROWTH_BYTES;
   return {
     verdict: suspected ? "leak-suspected" : "none-seen",
     bytesPerRequest: slope,

@@ -208,6 +208,7 @@ describe("a leak", () => {
     ["stays", () => 60 * MB + 100_000 * noise(), "none-seen"],
     ["saws", (n: number) => 60 * MB + ((n / 50) % 9) * MB, "none-seen"],
     ["grows at the beginning only", (n: number) => 60 * MB + Math.min(n, 1_500) * 5_000, "none-seen"],
+    ["grows by half a megabyte in all", (n: number) => 60 * MB + 120 * n, "none-seen"],
     ["grows by 20 B per request", (n: number) => 60 * MB + 20 * n, "none-seen"],
   ] as const)("memory that %s", (_, held, verdict) => {
     expect(leakTest(samples(held)).verdict).toBe(verdict);

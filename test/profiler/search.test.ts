@@ -156,6 +156,12 @@ describe("a window", () => {
     ["that misses while the generator was late", window(slow, { lateness_p99_ms: 30 }), "disturbed", "late"],
     ["that meets although the generator was late", window(quick, { lateness_p99_ms: 30 }), "meets", ""],
     ["that misses on a busy machine", window(slow, { other_cores: 1.5 }), "disturbed", "other processes"],
+    [
+      "that misses with its CPU used up, whatever else went on",
+      window(slow, { other_cores: 1.5, cpu_cores: 0.48 }),
+      "misses",
+      "above",
+    ],
     ["that misses beside a little noise", window(slow, { other_cores: 0.1 }), "misses", ""],
     [
       "that was ended early",

@@ -69,6 +69,7 @@ export class Deployments {
    * @throws ServiceError `conflict` with the reason when they cannot; what was served before goes on.
    */
   async put(name: string, asked: DeploymentSpec, { why }: Reason = {}): Promise<DeploymentStatus> {
+    refuseOpenAddress(name, asked);
     await this.#inTurn(name, async () => {
       const before = await this.#store.find(name);
       const running = before?.state === "running";
@@ -384,6 +385,15 @@ function planBefore(now: StoredPlan | undefined, plans: readonly StoredPlan[]): 
     earlier.find(
       (plan) => (plan.spec as DeploymentSpec).versions.length === 1 && contentOf(plan) !== contentOf(now),
     ) ?? earlier[0]
+  );
+}
+
+/** @throws ServiceError `invalid-input` when others could score there and no key would stop them. */
+function refuseOpenAddress(name: string, { host, auth }: DeploymentSpec): void {
+  if (auth || host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host)) return;
+  throw new ServiceError(
+    "invalid-input",
+    `deployment "${name}": ${host} can be reached from other machines, and no key is asked for: give auth.keys, or score at 127.0.0.1`,
   );
 }
 

@@ -91,6 +91,8 @@ describe("a deployment", () => {
     const wrong = await call("PUT", "/live", { ...serving(["1", 90]) });
     expect(wrong.json).toMatchObject({ status: 400, detail: expect.stringMatching(/add up to 100/) });
     expect((await call("GET", "/live")).json.status).toMatchObject({ state: "running", plan: 5 });
+    const open = await call("PUT", "/live", { ...serving(["1", 100]), host: "0.0.0.0" });
+    expect(open.json).toMatchObject({ status: 400, detail: expect.stringMatching(/give auth.keys/) });
     expect((await call("POST", "/live/promote")).json).toMatchObject({
       status: 409,
       detail: expect.stringMatching(/has no canary/),

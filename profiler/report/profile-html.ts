@@ -25,7 +25,7 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { text-align: right; padding: .25rem .6rem; border-bottom: 1px solid #e4e4e4; white-space: nowrap; }
 th:first-child, td:first-child, td.words, th.words { text-align: left; } td.words { white-space: normal; }
 pre { background: #f5f5f5; padding: .8rem 1rem; border-radius: 6px; overflow-x: auto; }
-@media print { body { margin: 0; max-width: none; font-size: 11px; } .plots { grid-template-columns: 1fr 1fr; } h2 { break-after: avoid; } tr, pre { break-inside: avoid; } td, th { padding: .15rem .35rem; } }
+@media print { body { margin: 0; max-width: none; font-size: 11px; } .plots { grid-template-columns: 1fr 1fr; } h2 { break-after: avoid; } tr, pre { break-inside: avoid; } table { font-size: 8.5px; } .scroll { overflow: visible; } td, th { padding: .12rem .25rem; white-space: normal; } }
 `;
 
 /** A profile as a page that stands by itself: it can be mailed, kept and printed. */

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,12 +31,22 @@ type PlanInput = Partial<Omit<ReplicaPlan, "versions" | "limits">> & {
 };
 type VersionInput = Partial<ReplicaPlan["versions"][number]> & { readonly model_file: string };
 
+let served: { readonly path: string; remove(): void } | undefined;
+/** Where files go that differ from those they are made of: never beside those. */
+function servedFolder(): string {
+  if (!served) {
+    served = modelFolder();
+    process.once("exit", served.remove);
+  }
+  return served.path;
+}
+
 /** A version of a file as a registry would plan it. */
 export async function planned(
   { model_file, ...more }: VersionInput,
   names: Pick<ModelSignature, "feature_names" | "class_labels"> = {},
 ): Promise<ReplicaPlan["versions"][number]> {
-  const found = await checkModel(model_file, `${model_file}.${Math.random()}.served`);
+  const found = await checkModel(model_file, join(servedFolder(), `${randomUUID()}.onnx`));
   if (found.verdict !== "loads") throw new Error(found.reason);
   return {
     version: "1",

@@ -206,7 +206,7 @@ describe.skipIf(!haveFixtures)(`files of models (${haveFixtures ? "all" : WITHOU
       `copy (select i as id, ${columns} from range(300000) as t(i)) to '${input}' (format parquet)`,
     );
     const options = { ...job, input, partRows: 8_192 };
-    const program = join(folder, "score.ts");
+    const program = join(folder, "score.mts");
     writeFileSync(
       program,
       `import { scoreFile } from ${JSON.stringify(join(ROOT, "deployer/batch/score-file.ts"))};

@@ -58,8 +58,8 @@ export interface ExportedWindow {
 /** Others get their turn after so many bytes of a long request. */
 const TURN_BYTES = 256 * 1024;
 
-/** What the frames of one load lie in is kept for those of the next. */
-const FRAME_MEMORY_BYTES = 32 * 1024 * 1024;
+/** Of what the frames of one load lie in so much is kept for those of the next. */
+const FRAME_MEMORY_BYTES = 16 * 1024 * 1024;
 
 /** Opens the collector on a data folder; what an earlier process had acknowledged is in the tables when it returns. */
 export async function openCollector(options: CollectorOptions): Promise<Collector> {

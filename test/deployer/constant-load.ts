@@ -16,7 +16,7 @@ export function startLoad(
   path: string,
   body: object,
   callers: number,
-): { stop(): Promise<LoadReport> } {
+): { stop(): Promise<LoadReport>; answeredBy(version: string): number } {
   const agent = new Agent({ keepAlive: true, maxSockets: callers });
   const text = JSON.stringify(body);
   const answers: Record<string, number> = {};
@@ -65,6 +65,7 @@ export function startLoad(
   };
   const running = Array.from({ length: callers }, caller);
   return {
+    answeredBy: (version) => versions[version] ?? 0,
     stop: async () => {
       state = "stopping";
       await Promise.all(running);

@@ -1,13 +1,10 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { createReadStream } from "node:fs";
+import type { DuckDBConnection } from "@duckdb/node-api";
 import type { ColumnType } from "../schema/drift-result.ts";
-import { ServiceError } from "../schema/errors.ts";
 import { identifier, literal } from "./identifier.ts";
-import { refuseRaggedCsv } from "./ragged-csv.ts";
 import { sortedNumbers } from "./sorted-numbers.ts";
+import { openTableFile, unreadable } from "./table-source.ts";
 
 /** A column of a file and how it is compared. */
 export interface DatasetColumn {
@@ -57,7 +54,6 @@ export interface BlockSpec {
 /** More distinct values than this are not told apart: the rarest become one category. */
 const MOST_CATEGORIES = 100_000;
 const REST = "(all other values)";
-const CSV = /\.(csv|tsv|txt)(\.gz)?$/i;
 
 /**
  * A file with a table: CSV (also .tsv, .gz), Parquet or NDJSON. Parquet is read in place, column by column; text is read once
@@ -280,37 +276,16 @@ export async function openDataset(
   path: string,
   options: { readonly types?: Readonly<Record<string, ColumnType>> } = {},
 ): Promise<Dataset> {
-  const reader = readerOf(path);
-  const folder = mkdtempSync(join(tmpdir(), "leeway-dataset-"));
-  const instance = await DuckDBInstance.create(join(folder, "scratch.duckdb"), {
-    memory_limit: "1GB",
-    temp_directory: folder,
-  });
-  const connection = await instance.connect();
-  const release = () => {
-    connection.closeSync();
-    instance.closeSync();
-    rmSync(folder, { recursive: true, force: true });
-  };
+  const { connection, source, release } = await openTableFile(path);
   try {
-    await connection.run("set timezone = 'UTC'");
-    await connection.run("set preserve_insertion_order = true");
-    let source = reader.sql;
-    if (reader.kind === "text") {
-      await connection.run(`create table file as select * from ${reader.sql}`);
-      source = "file";
-    }
     const columns = await describe(connection, source, options.types ?? {});
-    if (CSV.test(path) && columns.length === 1)
-      await refuseRaggedCsv(connection, path, columns[0]?.name ?? "");
     const [count] = (
       await connection.runAndReadAll(`select count(*)::double as n from ${source}`)
     ).getRowObjectsJS() as { n: number }[];
     return new Dataset({ path, rows: count?.n ?? 0, columns, source }, connection, release);
   } catch (error) {
     release();
-    if (error instanceof ServiceError) throw error;
-    throw new ServiceError("invalid-input", `${path} cannot be read: ${firstLines(error)}`, { cause: error });
+    throw unreadable(path, error);
   }
 }
 
@@ -335,32 +310,4 @@ function inferred(physical: string): ColumnType {
   return /^(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL.*)$/.test(physical)
     ? "numeric"
     : "categorical";
-}
-
-/** How DuckDB reads a file, by its name. */
-export function readerOf(path: string): { readonly sql: string; readonly kind: "text" | "columns" } {
-  if (!existsSync(path)) throw new ServiceError("not-found", `${path}: no such file`);
-  const about = statSync(path);
-  if (about.isDirectory())
-    throw new ServiceError("invalid-input", `${path} is a folder: name a CSV, Parquet or NDJSON file`);
-  if (about.size === 0) throw new ServiceError("invalid-input", `${path} is empty`);
-  const file = literal(path);
-  if (/\.parquet$/i.test(path)) return { sql: `read_parquet(${file})`, kind: "columns" };
-  if (CSV.test(path))
-    // Said outright, or DuckDB may take a header that is too short, or rows that begin with #, for something to skip.
-    return {
-      sql: `read_csv(${file}, header = true, skip = 0, comment = '', sample_size = -1)`,
-      kind: "text",
-    };
-  if (/\.(ndjson|jsonl|json)(\.gz)?$/i.test(path))
-    return { sql: `read_json(${file}, sample_size = -1, convert_strings_to_integers = false)`, kind: "text" };
-  throw new ServiceError(
-    "invalid-input",
-    `${path}: expected a file that ends in .csv, .tsv, .parquet, .ndjson, .jsonl or .json (text may be gzipped)`,
-  );
-}
-
-function firstLines(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.split("\n").slice(0, 2).join(" ").slice(0, 500);
 }

@@ -1,10 +1,7 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type DuckDBConnection, DuckDBInstance, type DuckDBVector } from "@duckdb/node-api";
+import type { DuckDBConnection, DuckDBVector } from "@duckdb/node-api";
 import { ServiceError } from "../schema/errors.ts";
-import { readerOf } from "./dataset.ts";
 import { identifier, literal } from "./identifier.ts";
+import { openTableFile, unreadable } from "./table-source.ts";
 
 /** How the values of a column are to be read: what is missing is NaN in a number, and refused elsewhere. */
 export type ReadAs = "f32" | "f64" | "i64" | "bool" | "text";
@@ -119,26 +116,8 @@ export class ScoringTable {
  * @throws ServiceError `not-found` or `invalid-input`, naming the file and what is wrong with it.
  */
 export async function openScoringTable(path: string): Promise<ScoringTable> {
-  const reader = readerOf(path);
-  const folder = mkdtempSync(join(tmpdir(), "leeway-score-"));
-  const instance = await DuckDBInstance.create(join(folder, "scratch.duckdb"), {
-    memory_limit: "1GB",
-    temp_directory: folder,
-  });
-  const connection = await instance.connect();
-  const release = () => {
-    connection.closeSync();
-    instance.closeSync();
-    rmSync(folder, { recursive: true, force: true });
-  };
+  const { connection, source, release } = await openTableFile(path);
   try {
-    await connection.run("set timezone = 'UTC'");
-    await connection.run("set preserve_insertion_order = true");
-    let source = reader.sql;
-    if (reader.kind === "text") {
-      await connection.run(`create table file as select * from ${reader.sql}`);
-      source = "file";
-    }
     const described = await connection.runAndReadAll(`describe select * from ${source}`);
     const columns = described.getRowObjectsJS().map((row) => String(row.column_name));
     const counted = await connection.runAndReadAll(`select count(*)::double as n from ${source}`);
@@ -170,11 +149,4 @@ function valuesOf(vector: DuckDBVector, as: ReadAs, rows: number): ColumnChunk {
   if (as === "bool") return Uint8Array.from({ length: rows }, (_, row) => (vector.getItem(row) ? 1 : 0));
   const { items } = vector as unknown as { readonly items: Float32Array | Float64Array | BigInt64Array };
   return items.subarray(0, rows);
-}
-
-function unreadable(path: string, error: unknown): ServiceError {
-  if (error instanceof ServiceError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  const lines = message.split("\n").slice(0, 2).join(" ").slice(0, 500);
-  return new ServiceError("invalid-input", `${path} cannot be read: ${lines}`, { cause: error });
 }

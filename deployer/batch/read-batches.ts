@@ -1,6 +1,6 @@
 import { toFloat16 } from "../../protocols/float16.ts";
 import type { ColumnChunk, ReadAs, ScoringTable } from "../../store/scoring-table.ts";
-import type { RawTensor, RuntimeDatatype } from "../onnx/raw-tensor.ts";
+import { ELEMENT_ARRAYS, type RawTensor, type RuntimeDatatype } from "../onnx/raw-tensor.ts";
 import type { MappedInput } from "./map-columns.ts";
 
 /** Rows `[from, from + rows)` of a table as the inputs of one run. */
@@ -25,21 +25,6 @@ const READ_AS: Readonly<Record<RuntimeDatatype, ReadAs>> = {
   UINT32: "i64",
   UINT64: "i64",
 };
-
-const ARRAYS = {
-  BOOL: Uint8Array,
-  UINT8: Uint8Array,
-  UINT16: Uint16Array,
-  UINT32: Uint32Array,
-  UINT64: BigUint64Array,
-  INT8: Int8Array,
-  INT16: Int16Array,
-  INT32: Int32Array,
-  INT64: BigInt64Array,
-  FP16: Uint16Array,
-  FP32: Float32Array,
-  FP64: Float64Array,
-} as const;
 
 /**
  * The rows of a table in their order, at most `batchRows` at a time, as the inputs that a model takes.
@@ -90,7 +75,8 @@ function startBatch(inputs: readonly MappedInput[], rows: number): BatchBuilder 
   let first = 0;
   const parts = inputs.map(({ name, datatype, columns, form }) => {
     const width = columns.length;
-    const data = datatype === "BYTES" ? new Array<string>(rows * width) : new ARRAYS[datatype](rows * width);
+    const data =
+      datatype === "BYTES" ? new Array<string>(rows * width) : new ELEMENT_ARRAYS[datatype](rows * width);
     const tensor: RawTensor = { name, datatype, dims: form === "matrix" ? [rows, width] : [rows], data };
     const part = { tensor, width, first };
     first += width;

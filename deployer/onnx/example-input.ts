@@ -1,23 +1,8 @@
 import type { TensorSpec } from "../../schema/signature.ts";
-import type { RawTensor, RuntimeDatatype } from "./raw-tensor.ts";
+import { ELEMENT_ARRAYS, type RawTensor, type RuntimeDatatype } from "./raw-tensor.ts";
 
 /** Most elements of an input that is made up: a model that asks for more by its fixed dimensions is not run. */
 const MOST_ELEMENTS = 64 * 1024 * 1024;
-
-const ARRAYS = {
-  BOOL: Uint8Array,
-  UINT8: Uint8Array,
-  UINT16: Uint16Array,
-  UINT32: Uint32Array,
-  UINT64: BigUint64Array,
-  INT8: Int8Array,
-  INT16: Int16Array,
-  INT32: Int32Array,
-  INT64: BigInt64Array,
-  FP16: Uint16Array,
-  FP32: Float32Array,
-  FP64: Float64Array,
-} as const;
 
 /** The input's shape with numbers for what is left open: `batch` for the first dimension, 1 for any other. */
 function closedShape(shape: TensorSpec["shape"], batch: number): number[] {
@@ -45,7 +30,7 @@ export function zeroInputs(inputs: readonly TensorSpec[], batch: number): RawTen
         `input "${name}" of shape [${shape.join(", ")}] takes ${count} elements, and at most ${MOST_ELEMENTS} are tried`,
       );
     const type = datatype as RuntimeDatatype; // of a loaded model
-    const data = type === "BYTES" ? new Array<string>(count).fill("") : new ARRAYS[type](count);
+    const data = type === "BYTES" ? new Array<string>(count).fill("") : new ELEMENT_ARRAYS[type](count);
     return { name, datatype: type, dims, data };
   });
 }

@@ -50,13 +50,18 @@ export interface RawTensor {
   readonly data: NumberArray | readonly string[];
 }
 
-const ARRAYS = {
+/** What the elements of a tensor lie in, texts apart. Half-precision words are whole numbers here. */
+export const ELEMENT_ARRAYS = {
+  BOOL: Uint8Array,
   UINT8: Uint8Array,
   UINT16: Uint16Array,
   UINT32: Uint32Array,
+  UINT64: BigUint64Array,
   INT8: Int8Array,
   INT16: Int16Array,
   INT32: Int32Array,
+  INT64: BigInt64Array,
+  FP16: Uint16Array,
   FP32: Float32Array,
   FP64: Float64Array,
 } as const;
@@ -88,7 +93,7 @@ function dataOf(values: ArrayLike<TensorValue>, datatype: RuntimeDatatype, name:
     case "FP16":
       return Uint16Array.from(values as ArrayLike<number>, (value) => toFloat16(value)); // numbers, as the reader checked
     default: {
-      const Kind = ARRAYS[datatype];
+      const Kind = ELEMENT_ARRAYS[datatype];
       if (values instanceof Kind) return values as NumberArray; // none of ours is shared
       return Kind.from(values as ArrayLike<number>); // numbers, as the reader checked
     }

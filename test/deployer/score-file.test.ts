@@ -259,6 +259,8 @@ describe.skipIf(!haveFixtures)(`files of models (${haveFixtures ? "all" : WITHOU
     await expect(scoreFile({ ...job, input })).rejects.toThrow(/bad\.csv cannot be read: .*'many'/);
     writeFileSync(input, `${header}\n`);
     await expect(scoreFile({ ...job, input })).rejects.toThrow(/bad\.csv has no rows/);
+    writeFileSync(input, `${header}\n1,2\n3\n`);
+    await expect(scoreFile({ ...job, input })).rejects.toThrow(/bad\.csv/); // rows of other lengths than the header
     await expect(scoreFile({ ...job, input: join(folder, "none.csv") })).rejects.toThrow(
       /none\.csv: no such file/,
     );

@@ -69,6 +69,8 @@ export async function makePlan(
           capture: {
             collector: capture.url,
             sample: spec.capture.sample,
+            batch_ms: spec.capture.batch_ms,
+            time: spec.capture.time,
             ...(capture.apiKeyFile === undefined ? {} : { api_key_file: capture.apiKeyFile }),
           },
         }

@@ -5,6 +5,21 @@ import { modelSignature } from "./signature.ts";
 
 const share = z.number().gt(0).max(1);
 
+/** When and how what was scored goes to the collector. */
+const capturing = {
+  sample: share.default(1),
+  batch_ms: z
+    .int()
+    .min(10)
+    .max(60_000)
+    .default(1_000)
+    .meta({ description: "Longest that a record waits for others to be sent with" }),
+  time: z.enum(["call", "ce-time"]).default("call").meta({
+    description:
+      "What a record's time is: that of the call, or of its header ce-time where it has one, for calls about the past",
+  }),
+} as const;
+
 /** What one request, and all that are under way, may ask of a replica. */
 export const scoringLimits = z
   .strictObject({
@@ -88,7 +103,7 @@ const common = {
   limits: scoringLimits.prefault({}),
   guard: canaryGuard.prefault({}),
   capture: z
-    .strictObject({ enabled: z.boolean().default(true), sample: share.default(1) })
+    .strictObject({ enabled: z.boolean().default(true), ...capturing })
     .prefault({})
     .meta({ description: "Whether scored instances are sent to the collector, and which share" }),
 };
@@ -141,7 +156,7 @@ export const replicaPlan = z.strictObject({
   guard: canaryGuard.prefault({}),
   auth: z.strictObject({ key_hashes: z.array(z.string().regex(SHA256)).min(1) }).optional(),
   capture: z
-    .strictObject({ collector: z.url(), sample: share.default(1), api_key_file: z.string().optional() })
+    .strictObject({ collector: z.url(), ...capturing, api_key_file: z.string().optional() })
     .optional(),
 });
 export type ReplicaPlan = z.infer<typeof replicaPlan>;

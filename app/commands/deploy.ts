@@ -13,6 +13,8 @@ interface DeployOptions extends Options {
   readonly host?: string;
   readonly port?: string;
   readonly sample?: string;
+  readonly recordTime?: string;
+  readonly batchMs?: string;
   readonly capture: boolean;
 }
 
@@ -41,6 +43,13 @@ leeway deploy rollback churn-live --why "complaints"`,
     .option("--host <address>", "where to score; 127.0.0.1 when it is new")
     .option("--port <port>", "port to score at; the first that is free from 8430 on when it is new")
     .option("--sample <share>", "share of the scored instances that is collected; 1 when it is new")
+    .option("--batch-ms <ms>", "longest that a record waits for others to be sent with; 1000 when it is new")
+    .addOption(
+      new Option(
+        "--record-time <of>",
+        "a record's time: that of the call, or of its header ce-time where it has one",
+      ).choices(["call", "ce-time"]),
+    )
     .addOption(new Option("--no-capture", "collect nothing"))
     .option("--why <text>", "why; it is kept with the plan")
     .action(async (name: string | undefined, model: string | undefined, options: DeployOptions) => {
@@ -155,6 +164,8 @@ function specOf(written: string, options: DeployOptions, before: DeploymentStatu
       ...kept.capture,
       ...(options.capture ? {} : { enabled: false }),
       ...(options.sample === undefined ? {} : { sample: numberOf("--sample", options.sample) }),
+      ...(options.batchMs === undefined ? {} : { batch_ms: numberOf("--batch-ms", options.batchMs) }),
+      ...(options.recordTime === undefined ? {} : { time: options.recordTime }),
     },
   };
 }

@@ -96,7 +96,8 @@ async function packageModel(written: string, folder: string, options: Options): 
 }
 
 function captureOf(collector: string, keyFile: string | undefined) {
-  return { collector, sample: 1, ...(keyFile === undefined ? {} : { api_key_file: keyFile }) };
+  const plain = { collector, sample: 1, batch_ms: 1_000, time: "call" } as const;
+  return { ...plain, ...(keyFile === undefined ? {} : { api_key_file: keyFile }) };
 }
 
 /** The model itself first, under a plain name when it was rewritten, and what lies beside it. */

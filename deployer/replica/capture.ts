@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
 import { CaptureClient } from "../../collector/client/capture-client.ts";
 import type { CaptureStats } from "../../collector/client/options.ts";
+import type { MessageHeaders } from "../../protocols/exchange.ts";
+import { headerOf } from "../../protocols/message-header.ts";
 import type { Tensor } from "../../protocols/tensor.ts";
 import type { ReplicaPlan } from "../../schema/deployment.ts";
+import { timeText } from "../../schema/record.ts";
 import { captureRows } from "./capture-rows.ts";
 import { pointOf } from "./choose-version.ts";
 import type { ReplicaLog } from "./replica-log.ts";
@@ -31,6 +34,7 @@ export interface ScoredRequest {
 export class Capture {
   readonly #client: CaptureClient;
   readonly #sample: number;
+  readonly #time: "call" | "ce-time";
   readonly #log: ReplicaLog;
   readonly #deployment: string;
   readonly #writers = new WeakMap<ServedVersion, { readonly writer: RecordWriter; readonly head: string }>();
@@ -41,8 +45,9 @@ export class Capture {
     plan: ReplicaPlan & { readonly capture: NonNullable<ReplicaPlan["capture"]> },
     log: ReplicaLog,
   ) {
-    const { collector, sample, api_key_file } = plan.capture;
+    const { collector, sample, batch_ms, time, api_key_file } = plan.capture;
     this.#sample = sample;
+    this.#time = time;
     this.#log = log;
     this.#deployment = plan.deployment;
     this.#client = new CaptureClient({
@@ -51,6 +56,7 @@ export class Capture {
       deployment: plan.deployment,
       apiKey: api_key_file === undefined ? undefined : readFileSync(api_key_file, "utf8").trim(),
       memoryBytes: MEMORY_BYTES,
+      batchMs: batch_ms,
       compress: isLoopback(collector) ? "none" : "gzip",
       log: (level, message, fields) => log(level, message, fields),
     });
@@ -59,6 +65,13 @@ export class Capture {
   /** Whether a request is in the sample, by its id; one that failed is always. */
   wants(recordId: string, status: number): boolean {
     return status >= 400 || this.#sample >= 1 || pointOf(`sample:${recordId}`) < this.#sample;
+  }
+
+  /** The time of a call's records: now, or what the caller says where the plan lets him. */
+  timeOf(headers: MessageHeaders, now: number): number {
+    if (this.#time === "call") return now;
+    const said = timeText.safeParse(headerOf(headers, "ce-time"));
+    return said.success ? Date.parse(said.data) : now;
   }
 
   take(scored: ScoredRequest): void {

@@ -112,7 +112,7 @@ export class Scorer {
     asked: { readonly version: string | undefined; readonly recordId: string },
   ): Promise<ScoredAnswer & { readonly recordId: string }> {
     const started = performance.now();
-    const time = Date.now();
+    const now = Date.now();
     const limits = this.plan.limits;
     let version: ServedVersion | undefined;
     let call: ScoringCall | undefined;
@@ -156,7 +156,7 @@ export class Scorer {
         outputs,
         status,
         latencyMs,
-        time,
+        time: this.#capture?.timeOf(message.headers, now) ?? now,
         inputs: NONE,
         rows: call.rows,
       });

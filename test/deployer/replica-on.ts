@@ -26,8 +26,10 @@ export function modelFolder(): {
   };
 }
 
-type PlanInput = Partial<Omit<ReplicaPlan, "versions" | "limits">> & {
+type PlanInput = Partial<Omit<ReplicaPlan, "versions" | "limits" | "capture">> & {
   readonly limits?: Partial<ReplicaPlan["limits"]>;
+  readonly capture?: Pick<NonNullable<ReplicaPlan["capture"]>, "collector"> &
+    Partial<NonNullable<ReplicaPlan["capture"]>>;
 };
 type VersionInput = Partial<ReplicaPlan["versions"][number]> & { readonly model_file: string };
 

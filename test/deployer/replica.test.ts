@@ -743,7 +743,7 @@ describe("what is collected", () => {
         { feature_names: ["age", "income"] },
       );
       const shadow = await planned({ model_file: plusTwo, version: "2" });
-      const capture = { collector: `http://127.0.0.1:${port}`, sample: 1 };
+      const capture = { collector: `http://127.0.0.1:${port}`, time: "ce-time" } as const;
       const replica = await replicaOn(
         planOf([version], { capture, shadow: { version: shadow, fraction: 1 } }),
       );
@@ -755,22 +755,31 @@ describe("what is collected", () => {
             { age: 3, income: 4 },
           ],
         },
-        { "content-type": "application/json", "x-request-id": "call-1" },
+        {
+          "content-type": "application/json",
+          "x-request-id": "call-1",
+          "ce-time": "2001-02-01T06:00:00+01:00",
+        },
       );
-      await post(`${replica.url}/v2/models/model/infer`, { id: "call-2", ...infer([5, 6]) });
+      await post(
+        `${replica.url}/v2/models/model/infer`,
+        { id: "call-2", ...infer([5, 6]) },
+        { "content-type": "application/json", "ce-time": "yesterday" },
+      );
       await post(`${replica.url}/v2/models/model/infer`, { id: "call-3", inputs: [] }); // the caller's fault: nothing was scored
       await replica.drain(5_000);
       const common = {
         deployment: "test",
         version: "1",
         status: 200,
-        time: expect.any(String),
+        time: expect.stringMatching(/^20[2-9]/), // of the call: it named none, or none that is one
         latency_ms: expect.any(Number),
       };
       expect(records).toEqual([
         {
           ...common,
           id: "call-1",
+          time: "2001-02-01T05:00:00.000Z",
           row: 0,
           inputs: { age: 1, income: 2 },
           outputs: { y_0: 2, y_1: 3, shadow_y_0: 3, shadow_y_1: 4, shadow_version: "2" },
@@ -778,6 +787,7 @@ describe("what is collected", () => {
         {
           ...common,
           id: "call-1",
+          time: "2001-02-01T05:00:00.000Z",
           row: 1,
           inputs: { age: 3, income: 4 },
           outputs: { y_0: 4, y_1: 5, shadow_y_0: 5, shadow_y_1: 6, shadow_version: "2" },

@@ -21,7 +21,7 @@ export interface LateModel {
   readonly categories: Readonly<Record<string, number>>;
 }
 
-const CATEGORICAL = ["hour", "weekday", "origin", "destination"] as const;
+export const CATEGORICAL = ["hour", "weekday", "origin", "destination"] as const;
 /** A category with fewer flights than this in training gets no weight of its own. */
 const LEAST_FLIGHTS = 20;
 /** Ridge penalty on each weight; of 2, 10, 30 and 100 the best (with 100) on the last week of January after training on the rest. */

@@ -85,6 +85,7 @@ export async function openParts({
   const scratchDir = join(dataDir, "scratch");
   const database = await Database.open(join(dataDir, "leeway.duckdb"), {
     memoryLimit: config.memory_limit,
+    pause: sleep,
     folders: [scratchDir, ...COLLECTOR_FOLDERS.map((name) => join(dataDir, name))],
   });
   try {

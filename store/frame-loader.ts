@@ -294,7 +294,7 @@ async function insert(tx: Transaction, table: string, columns: Part["columns"], 
         ? "coalesce(weight, 1)"
         : identifier(column),
   );
-  await tx.run(
+  await tx.load(
     `insert into ${table} (${columns.map(({ column }) => identifier(column)).join(", ")})
      select ${values.join(", ")} from read_parquet(${literal(file)})`,
   );

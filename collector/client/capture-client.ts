@@ -10,6 +10,7 @@ import { batchPoster } from "../sidecar/post-batch.ts";
 import { failedId } from "../sidecar/record-id.ts";
 import { isSampled } from "../sidecar/sampling.ts";
 import { Spool } from "../sidecar/spool.ts";
+import { LineBuffer } from "./line-buffer.ts";
 import { type CapturedRecord, type CaptureOptions, type CaptureStats, captureDefaults } from "./options.ts";
 
 const compress = promisify(gzip);
@@ -38,8 +39,8 @@ export class CaptureClient {
   readonly #options: CaptureOptions & typeof captureDefaults;
   readonly #counters = new Counters();
   readonly #outbox: Outbox;
-  #lines: string[] = [];
-  #gathered = { bytes: 0, timeMs: 0 };
+  #lines = new LineBuffer();
+  #gatheredSince = 0;
   #packing = { bytes: 0, records: 0 };
   #captured = 0;
   #dropped = 0;
@@ -151,41 +152,38 @@ export class CaptureClient {
       duplicates: of("sent_records_duplicate"),
       rejected: of("sent_records_rejected"),
       dropped: this.#dropped + of(...DROPPED),
-      waiting: this.#lines.length + this.#packing.records + of("waiting_records", "spooled_records"),
+      waiting: this.#lines.count + this.#packing.records + of("waiting_records", "spooled_records"),
       spooled: of("spooled_records"),
       failures: of("send_failures"),
     };
   }
 
   get #heldBytes(): number {
-    return this.#gathered.bytes + this.#packing.bytes + this.#counters.get("waiting_bytes");
+    return this.#lines.bytes + this.#packing.bytes + this.#counters.get("waiting_bytes");
   }
 
   #gather(text: string, timeMs: number): void {
-    if (this.#lines.length === 0) {
-      this.#gathered.timeMs = timeMs;
+    if (this.#lines.count === 0) {
+      this.#gatheredSince = timeMs;
       const batch = ++this.#batch;
       AbortSignal.timeout(this.#options.batchMs).addEventListener("abort", () => {
         if (batch === this.#batch) this.#send(); // else it went when it was full
       });
     }
-    this.#lines.push(text);
-    this.#gathered.bytes += text.length;
-    if (this.#gathered.bytes >= this.#options.batchBytes) this.#send();
+    this.#lines.add(text);
+    if (this.#lines.bytes >= this.#options.batchBytes) this.#send();
   }
 
   #send(): void {
-    if (this.#lines.length === 0) return;
-    const records = this.#lines.length;
-    const { bytes, timeMs } = this.#gathered;
-    const text = `${this.#lines.join("\n")}\n`;
-    this.#lines = [];
+    const { count: records, bytes } = this.#lines;
+    if (records === 0) return;
+    const timeMs = this.#gatheredSince;
+    const lines = this.#lines.take();
     this.#batch += 1;
-    this.#gathered.bytes = 0;
     this.#packing.bytes += bytes;
     this.#packing.records += records;
     const encoding = this.#options.compress === "none" ? "identity" : "gzip";
-    void (encoding === "gzip" ? compress(text, { level: 1 }) : Promise.resolve(Buffer.from(text)))
+    void (encoding === "gzip" ? compress(lines, { level: 1 }) : Promise.resolve(lines))
       .then((body) => this.#outbox.add({ body, encoding, records, timeMs }))
       .catch(() => {
         this.#dropped += records;

@@ -28,7 +28,7 @@ export async function checkModel(path: string, servedFile: string): Promise<Mode
   if (rewritten) writeFileSync(servedFile, rewritten);
   let session: OnnxSession;
   try {
-    session = await OnnxSession.load(rewritten ? servedFile : path, { threads: 1 });
+    session = OnnxSession.load(rewritten ? servedFile : path, { threads: 1 });
   } catch (error) {
     return { verdict: "refused", reason: `onnxruntime refuses it: ${wordsOf(error)}` };
   }
@@ -72,7 +72,7 @@ async function describe(
   const notes = unservable.map((name) => `output "${name}" is no tensor and is not served`);
   let run: readonly RawTensor[] = [];
   try {
-    run = await session.run(zeroInputs(inputs, 1));
+    run = session.run(zeroInputs(inputs, 1));
   } catch (error) {
     if (error instanceof RangeError) return { verdict: "refused", reason: error.message };
     if (OUT_OF_MEMORY.test(wordsOf(error)))

@@ -30,6 +30,33 @@ export function datatypeOfRuntime(type: string): RuntimeDatatype | undefined {
   return DATATYPE_OF.get(type);
 }
 
+/** Element types by their number in an ONNX file. */
+const ELEMENT_TYPES: readonly (RuntimeDatatype | undefined)[] = [
+  undefined,
+  "FP32",
+  "UINT8",
+  "INT8",
+  "UINT16",
+  "INT16",
+  "INT32",
+  "INT64",
+  "BYTES",
+  "BOOL",
+  "FP16",
+  "FP64",
+  "UINT32",
+  "UINT64",
+];
+
+/**
+ * The datatype of the elements that an ONNX file has under a number; undefined for one that is in no protocol.
+ *
+ * @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, TensorProto.DataType.
+ */
+export function datatypeOfElement(type: number): RuntimeDatatype | undefined {
+  return ELEMENT_TYPES[type];
+}
+
 type NumberArray =
   | Uint8Array<ArrayBuffer>
   | Uint16Array<ArrayBuffer>

@@ -40,6 +40,7 @@ export class Capture {
   readonly #writers = new WeakMap<ServedVersion, { readonly writer: RecordWriter; readonly head: string }>();
   #clock = { time: Number.NaN, text: "" };
   #unreadable = 0;
+  #taken: ScoredRequest[] = [];
 
   constructor(
     plan: ReplicaPlan & { readonly capture: NonNullable<ReplicaPlan["capture"]> },
@@ -74,7 +75,18 @@ export class Capture {
     return said.success ? Date.parse(said.data) : now;
   }
 
+  /** Writes it down with the others of this turn of the event loop, when they have been answered. */
   take(scored: ScoredRequest): void {
+    if (this.#taken.push(scored) === 1) setImmediate(() => this.#writeTaken());
+  }
+
+  #writeTaken(): void {
+    const taken = this.#taken;
+    this.#taken = [];
+    for (const scored of taken) this.#write(scored);
+  }
+
+  #write(scored: ScoredRequest): void {
     try {
       if (this.#takeWritten(scored) === "taken") return;
       const { recordId, version, rows, status, latencyMs, time } = scored;
@@ -117,13 +129,17 @@ export class Capture {
     const weight = this.#sample >= 1 ? "" : `,"weight":${1 / this.#sample}`;
     const head = `${start}${JSON.stringify(recordId)}`;
     const tail = `,"status":200,"latency_ms":${Math.round(latencyMs * 1000) / 1000},"time":"${this.#timeText(time)}"${weight}}`;
+    let first = "";
     const texts: string[] = [];
     for (let row = 0; row < rows; row++) {
       const asked = writer.inputs(inputs, row, rows);
       const answered = asked === undefined ? undefined : writer.outputs(outputs, row, rows);
       if (answered === undefined) return "another-way";
-      texts.push(`${head}${rows > 1 ? `,"row":${row}` : ""},"inputs":${asked},"outputs":${answered}${tail}`);
+      const text = `${head}${rows > 1 ? `,"row":${row}` : ""},"inputs":${asked},"outputs":${answered}${tail}`;
+      if (row === 0) first = text;
+      else texts.push(text);
     }
+    if (rows > 0) this.#client.captureWritten(first);
     for (const text of texts) this.#client.captureWritten(text);
     return "taken";
   }
@@ -148,6 +164,7 @@ export class Capture {
   }
 
   async close(graceMs: number): Promise<void> {
+    this.#writeTaken();
     await this.#client.close(graceMs);
   }
 }

@@ -7,7 +7,7 @@ import { buffersOf, type FromThread, type ThreadStart, type ToThread } from "./t
 const { modelFile, threads } = workerData as ThreadStart;
 const port = parentPort;
 if (!port) throw new TypeError("this is a program for a thread");
-const session = await OnnxSession.load(modelFile, { threads });
+const session = OnnxSession.load(modelFile, { threads });
 const say = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
 /** One after the other: the time of a run is then its own, and not that of those before it. */
@@ -20,7 +20,7 @@ say({ say: "ready" });
 async function run({ id, inputs }: ToThread): Promise<void> {
   try {
     const started = performance.now();
-    const outputs = await session.run(inputs);
+    const outputs = session.run(inputs);
     const runMs = performance.now() - started;
     say({ say: "done", id, outputs, runMs }, buffersOf(outputs));
   } catch (error) {

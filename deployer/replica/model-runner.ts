@@ -53,29 +53,32 @@ export class ModelRunner {
     file: string,
     { threads, sample }: { readonly threads: number; readonly sample: readonly RawTensor[] | undefined },
   ): Promise<ModelRunner> {
-    const session = await OnnxSession.load(file, { threads });
+    const session = OnnxSession.load(file, { threads });
     const { signature } = session;
-    const place = { ...(await measure(session, sample)), threads };
+    const place = { ...measure(session, sample), threads };
     if (place.place === "inline") return new ModelRunner(file, session, signature, place);
-    await session.close();
+    session.close();
     const runner = new ModelRunner(file, undefined, signature, place);
     await runner.#threadOf();
     return runner;
   }
 
-  /** @param rows - Instances in the inputs: where they are run depends on it. */
-  async run(inputs: readonly RawTensor[], rows: number): Promise<ThreadRun> {
-    if (this.#session && rows <= this.place.inline_rows) {
-      const started = performance.now();
-      const outputs = await this.#session.run(inputs);
-      return { outputs, runMs: performance.now() - started };
-    }
-    return (await this.#threadOf()).run(inputs);
+  /**
+   * What came of it: at once where the model is run on this thread.
+   *
+   * @param rows - Instances in the inputs: where they are run depends on it.
+   */
+  run(inputs: readonly RawTensor[], rows: number): ThreadRun | Promise<ThreadRun> {
+    if (!this.#session || rows > this.place.inline_rows)
+      return this.#threadOf().then((thread) => thread.run(inputs));
+    const started = performance.now();
+    const outputs = this.#session.run(inputs);
+    return { outputs, runMs: performance.now() - started };
   }
 
   async close(): Promise<void> {
     await (await this.#thread?.catch(() => undefined))?.close();
-    await this.#session?.close();
+    this.#session?.close();
   }
 
   #threadOf(): Promise<ModelThread> {
@@ -90,18 +93,18 @@ export class ModelRunner {
 }
 
 /** Runs the model until there is a median, which warms it up too. A model that no input is known for gets a thread. */
-async function measure(
+function measure(
   session: OnnxSession,
   sample: readonly RawTensor[] | undefined,
-): Promise<Omit<InferencePlace, "threads">> {
+): Omit<InferencePlace, "threads"> {
   const { inputs } = session.signature;
-  const one = await median(session, sample ?? inputsOf(inputs, 1));
+  const one = median(session, sample ?? inputsOf(inputs, 1));
   if (one === undefined) return { place: "thread", inline_rows: 0, run_ms: Number.NaN, row_ms: null };
   if (!takesBatches(inputs)) {
     const place = one <= INLINE_MS ? "inline" : "thread";
     return { place, inline_rows: place === "inline" ? 1 : 0, run_ms: one, row_ms: null };
   }
-  const many = one > INLINE_MS ? undefined : await median(session, inputsOf(inputs, MANY));
+  const many = one > INLINE_MS ? undefined : median(session, inputsOf(inputs, MANY));
   const perRow = many === undefined ? one : Math.max((many - one) / (MANY - 1), 1e-6);
   const rows = Math.min(Math.floor((INLINE_MS - one) / perRow) + 1, MOST_INLINE_ROWS);
   if (one > INLINE_MS || rows < 1) return { place: "thread", inline_rows: 0, run_ms: one, row_ms: perRow };
@@ -116,18 +119,15 @@ function inputsOf(inputs: readonly TensorSpec[], batch: number): readonly RawTen
   }
 }
 
-async function median(
-  session: OnnxSession,
-  inputs: readonly RawTensor[] | undefined,
-): Promise<number | undefined> {
+function median(session: OnnxSession, inputs: readonly RawTensor[] | undefined): number | undefined {
   if (!inputs) return undefined;
   const times: number[] = [];
   const deadline = performance.now() + MEASURE_MS;
   try {
-    await session.run(inputs); // the first run makes its room
+    session.run(inputs); // the first run makes its room
     do {
       const started = performance.now();
-      await session.run(inputs);
+      session.run(inputs);
       times.push(performance.now() - started);
     } while (times.length < MOST_RUNS && performance.now() < deadline);
   } catch {

@@ -1,24 +1,38 @@
 import type { IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { gunzip, inflate } from "node:zlib";
-import { headerOf } from "../../protocols/message-header.ts";
 import { ServiceError } from "../../schema/errors.ts";
 
 const unzip = promisify(gunzip);
 const unflate = promisify(inflate);
 
+/** Who waits for a body. */
+interface BodyReader {
+  readonly read: (body: Uint8Array) => void;
+  /** With a ServiceError. */
+  readonly failed: (error: unknown) => void;
+}
+
 /**
- * The body of a request, its `content-encoding` undone.
+ * Reads the body of a request, its `content-encoding` undone, without a promise where none is needed.
  *
- * @throws ServiceError `too-large` as soon as it is, `unsupported-media-type` for an encoding that is not known.
+ * It fails with `too-large` as soon as it is, with `unsupported-media-type` for an encoding that is not known.
  */
-export function readBody(request: IncomingMessage, mostBytes: number): Promise<Uint8Array> {
+export function readBody(request: IncomingMessage, mostBytes: number, { read, failed }: BodyReader): void {
+  const { headers } = request;
   const tooLarge = () => new ServiceError("too-large", `the body is longer than ${mostBytes} bytes`);
-  if (Number(request.headers["content-length"]) > mostBytes) return Promise.reject(tooLarge());
-  const body = gather(request, mostBytes, tooLarge);
-  const encoding = headerOf(request.headers, "content-encoding")?.toLowerCase();
-  if (encoding === undefined || encoding === "identity") return body;
-  return body.then((encoded) => decode(encoded, encoding, mostBytes, tooLarge));
+  if (Number(headers["content-length"]) > mostBytes) {
+    failed(tooLarge());
+    return;
+  }
+  const encoding = headers["content-encoding"]?.toLowerCase();
+  if (encoding === undefined || encoding === "identity")
+    gather(request, mostBytes, tooLarge, { read, failed });
+  else
+    gather(request, mostBytes, tooLarge, {
+      read: (encoded) => void decode(encoded, encoding, mostBytes, tooLarge).then(read, failed),
+      failed,
+    });
 }
 
 async function decode(
@@ -45,31 +59,30 @@ function gather(
   request: IncomingMessage,
   mostBytes: number,
   tooLarge: () => ServiceError,
-): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    let only: Buffer | undefined;
-    let parts: Buffer[] | undefined;
-    let bytes = 0;
-    let state: "reading" | "read" = "reading";
-    request.on("data", (part: Buffer) => {
-      bytes += part.length;
-      if (bytes > mostBytes) {
-        state = "read";
-        request.removeAllListeners("data");
-        request.resume();
-        reject(tooLarge());
-      } else if (!only) only = part;
-      else if (parts) parts.push(part);
-      else parts = [only, part];
-    });
-    request.on("end", () => {
+  { read, failed }: BodyReader,
+): void {
+  let only: Buffer | undefined;
+  let parts: Buffer[] | undefined;
+  let bytes = 0;
+  let state: "reading" | "read" = "reading";
+  request.on("data", (part: Buffer) => {
+    bytes += part.length;
+    if (bytes > mostBytes) {
       state = "read";
-      resolve(parts ? Buffer.concat(parts, bytes) : (only ?? new Uint8Array()));
-    });
-    const brokeOff = () => {
-      if (state === "reading") reject(new ServiceError("invalid-input", "the request broke off"));
-    };
-    request.on("error", brokeOff);
-    request.on("close", brokeOff);
+      request.removeAllListeners("data");
+      request.resume();
+      failed(tooLarge());
+    } else if (!only) only = part;
+    else if (parts) parts.push(part);
+    else parts = [only, part];
+  });
+  request.on("end", () => {
+    if (state === "read") return;
+    state = "read";
+    read(parts ? Buffer.concat(parts, bytes) : (only ?? new Uint8Array()));
+  });
+  // One that breaks off is closed without an end; nobody listening to its error, it has none.
+  request.on("close", () => {
+    if (state === "reading") failed(new ServiceError("invalid-input", "the request broke off"));
   });
 }

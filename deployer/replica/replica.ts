@@ -18,7 +18,7 @@ import type { InferencePlace } from "./model-runner.ts";
 import { readBody } from "./read-body.ts";
 import type { ReplicaLog } from "./replica-log.ts";
 import { type Asked, readPath } from "./replica-paths.ts";
-import { Scorer } from "./scorer.ts";
+import { type ScoredAnswer, Scorer } from "./scorer.ts";
 import type { WrittenAnswer } from "./scoring-call.ts";
 import type { ServedVersion } from "./served-version.ts";
 import { writeError } from "./wire-errors.ts";
@@ -30,6 +30,8 @@ const KEEP_ALIVE_MS = 65_000;
 /** How long a connection that asks for nothing is kept when the replica is to end. */
 const IDLE_GRACE_MS = 5_000;
 const BACKLOG = 1_024;
+/** How much scoring may lie between two answers that could be sent. */
+const SEND_EVERY_MS = 0.5;
 
 /** Where a replica listens: on an address, or on a socket that somebody else holds. */
 export type ListenOn = { readonly host: string; readonly port: number } | { readonly fd: number };
@@ -51,6 +53,14 @@ export interface ReplicaState {
   readonly shadow: Scorer["shadowStats"] | null;
 }
 
+/** A scoring request whose body is there. */
+interface ReadRequest {
+  readonly asked: Asked & { readonly what: "score" };
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly body: Uint8Array;
+}
+
 export interface ReplicaOptions {
   readonly plan: ReplicaPlan;
   readonly listen: ListenOn;
@@ -70,6 +80,7 @@ export class Replica {
   /** What the others of the deployment have counted, those that have ended too. */
   #others: { readonly counts: ScoringCounts; readonly replicas: number } = { counts: {}, replicas: 0 };
   #state: "serving" | "draining" = "serving";
+  #unscored: ReadRequest[] = [];
 
   private constructor(scorer: Scorer, threads: number, version: string) {
     this.#scorer = scorer;
@@ -82,7 +93,7 @@ export class Replica {
         requestTimeout: REQUEST_TIMEOUT_MS,
         keepAliveTimeout: KEEP_ALIVE_MS,
       },
-      (request, response) => void this.#answer(request, response),
+      (request, response) => this.#answer(request, response),
     );
   }
 
@@ -159,41 +170,60 @@ export class Replica {
     await this.#scorer.close(graceMs);
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  #answer(request: IncomingMessage, response: ServerResponse): void {
     const asked = readPath(request.method ?? "GET", request.url ?? "/");
     if (this.#state === "draining") response.shouldKeepAlive = false;
     try {
       this.#checkKey(request, asked);
-      if (asked?.what === "score") await this.#score(asked, request, response);
-      else {
-        if (request.method === "POST") request.resume();
-        const { headers, body } = this.#tell(asked, request);
-        send(response, 200, headers, body);
+      if (asked?.what === "score") {
+        this.#score(asked, request, response);
+        return;
       }
+      if (request.method === "POST") request.resume();
+      const { headers, body } = this.#tell(asked, request);
+      send(response, 200, headers, body);
     } catch (error) {
-      const protocol = asked?.what === "score" ? asked.protocol : "none";
-      const { status, headers, body } = writeError(error, protocol);
-      if (response.headersSent) response.destroy();
-      else send(response, status, headers, body);
-      if (!request.complete) request.resume();
+      refuse(error, asked, request, response);
     }
   }
 
-  async #score(
+  #score(
     asked: Asked & { readonly what: "score" },
     request: IncomingMessage,
     response: ServerResponse,
-  ): Promise<void> {
+  ): void {
     if (asked.model !== undefined) this.#checkModel(asked.model);
-    const { headers } = request;
-    const body = await readBody(request, this.#scorer.plan.limits.max_body_bytes);
-    const recordId = Scorer.recordIdOf(headers);
-    const answer = await this.#scorer.score(
-      asked.protocol,
-      { headers, body },
-      { version: asked.version, recordId },
-    );
-    send(response, answer.status, answer.headers, answer.body, answer.recordId);
+    readBody(request, this.#scorer.plan.limits.max_body_bytes, {
+      read: (body) => {
+        if (this.#unscored.push({ asked, request, response, body }) === 1)
+          setImmediate(() => this.#scoreAll());
+      },
+      failed: (error) => refuse(error, asked, request, response),
+    });
+  }
+
+  /**
+   * Scores what was read in this turn of the event loop, and then answers it: doing the same thing for many requests at a
+   * time takes a tenth less than one request after the other. None waits for long: answers are sent as soon as their
+   * scoring has taken a moment.
+   */
+  #scoreAll(): void {
+    const requests = this.#unscored;
+    this.#unscored = [];
+    const scored: (ScoredAnswer | Promise<ScoredAnswer>)[] = [];
+    let sent = 0;
+    let since = performance.now();
+    for (const { asked, request, body } of requests) {
+      const { headers } = request;
+      const recordId = Scorer.recordIdOf(headers);
+      const { protocol, version } = asked;
+      const count = scored.push(this.#scorer.score(protocol, { headers, body }, { version, recordId }));
+      const now = performance.now();
+      if (count < requests.length && now - since < SEND_EVERY_MS) continue;
+      for (; sent < count; sent++)
+        sendScored(requests[sent] as ReadRequest, scored[sent] as (typeof scored)[0]); // within both
+      since = now;
+    }
   }
 
   #tell(asked: Asked | undefined, { method, url = "" }: IncomingMessage): WrittenAnswer {
@@ -290,6 +320,31 @@ export class Replica {
 
 function json(value: object): WrittenAnswer {
   return { headers: { "content-type": "application/json" }, body: JSON.stringify(value) };
+}
+
+function sendScored(
+  { response, request, asked }: Omit<ReadRequest, "body">,
+  scored: ScoredAnswer | Promise<ScoredAnswer>,
+): void {
+  if (scored instanceof Promise) {
+    scored
+      .then((answer) => sendScored({ response, request, asked }, answer))
+      .catch((error: unknown) => refuse(error, asked, request, response));
+    return;
+  }
+  send(response, scored.status, scored.headers, scored.body, scored.recordId);
+}
+
+function refuse(
+  error: unknown,
+  asked: Asked | undefined,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const { status, headers, body } = writeError(error, asked?.what === "score" ? asked.protocol : "none");
+  if (response.headersSent) response.destroy();
+  else send(response, status, headers, body);
+  if (!request.complete) request.resume();
 }
 
 /** Headers as a flat list: that is what Node takes with the least ado. */

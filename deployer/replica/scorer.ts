@@ -17,6 +17,7 @@ import { writeError } from "./wire-errors.ts";
 /** What is answered to a scoring request. */
 export interface ScoredAnswer extends WrittenAnswer {
   readonly status: number;
+  readonly recordId: string;
 }
 
 /** An id that can go into a header and a column as it is. */
@@ -105,63 +106,77 @@ export class Scorer {
     return this.#shadow?.stats;
   }
 
-  /** Scores a request to its answer, which is an error in the protocol's own form when it cannot be scored. */
-  async score(
+  /**
+   * Scores a request to its answer, which is an error in the protocol's own form when it cannot be scored: at once where
+   * the model is run on this thread.
+   */
+  score(
     protocol: ScoringProtocol,
     message: Message,
     asked: { readonly version: string | undefined; readonly recordId: string },
-  ): Promise<ScoredAnswer & { readonly recordId: string }> {
-    const started = performance.now();
-    const now = Date.now();
-    const limits = this.plan.limits;
-    let version: ServedVersion | undefined;
-    let call: ScoringCall | undefined;
-    let recordId = asked.recordId;
-    let answer: ScoredAnswer;
-    let outputs: readonly Tensor[] = [];
-    this.#inFlight += 1;
+  ): ScoredAnswer | Promise<ScoredAnswer> {
+    const turn: Turn = {
+      protocol,
+      headers: message.headers,
+      started: performance.now(),
+      recordId: asked.recordId,
+      version: undefined,
+      call: undefined,
+    };
+    const { limits } = this.plan;
     try {
-      version = this.version(asked.version ?? this.#choose(message.headers, recordId));
-      call = readCall(protocol, message, { signature: version.signature, limits });
-      if (recordId === "")
-        recordId = call.id !== undefined && PLAIN_ID.test(call.id) ? call.id : newRecordId();
-      if (this.#inFlight > limits.max_in_flight)
+      turn.version = this.version(asked.version ?? this.#choose(message.headers, asked.recordId));
+      const call = readCall(protocol, message, { signature: turn.version.signature, limits });
+      turn.call = call;
+      if (turn.recordId === "")
+        turn.recordId = call.id !== undefined && PLAIN_ID.test(call.id) ? call.id : newRecordId();
+      if (this.#inFlight >= limits.max_in_flight)
         throw new ServiceError(
           "unavailable",
           `${limits.max_in_flight} requests are under way, which is the most`,
-          {
-            retryAfterSeconds: 1,
-          },
+          { retryAfterSeconds: 1 },
         );
-      outputs = await version.run(call.runs, call.rows);
-      const written = call.write(outputs, { model: this.plan.model, version: version.version });
-      answer = { status: 200, headers: written.headers, body: written.body };
+      const outputs = turn.version.run(call.runs, call.rows);
+      if (!(outputs instanceof Promise)) return this.#answer(turn, outputs);
+      this.#inFlight += 1;
+      return outputs
+        .then(
+          (found) => this.#answer(turn, found),
+          (error: unknown) => this.#refuse(turn, error),
+        )
+        .finally(() => {
+          this.#inFlight -= 1;
+        });
     } catch (error) {
-      answer = writeError(error, protocol);
-    } finally {
-      this.#inFlight -= 1;
+      return this.#refuse(turn, error);
     }
-    if (recordId === "") recordId = newRecordId();
-    const latencyMs = performance.now() - started;
-    countRequest(version?.counts ?? this.#unrouted, {
-      protocol,
-      status: answer.status,
-      seconds: latencyMs / 1000,
-    });
-    if (version && call && (answer.status === 200 || answer.status >= 500)) {
-      const { status } = answer;
-      this.#after(call, {
-        recordId,
-        version,
-        outputs,
-        status,
-        latencyMs,
-        time: this.#capture?.timeOf(message.headers, now) ?? now,
-        inputs: NONE,
-        rows: call.rows,
-      });
+  }
+
+  #answer(turn: Turn, outputs: readonly Tensor[]): ScoredAnswer {
+    const { call, version } = turn;
+    if (!call || !version) throw new TypeError("a request is answered before it is read");
+    let written: WrittenAnswer;
+    try {
+      written = call.write(outputs, { model: this.plan.model, version: version.version });
+    } catch (error) {
+      return this.#refuse(turn, error);
     }
-    return { status: answer.status, headers: answer.headers, body: answer.body, recordId };
+    return this.#done(turn, { status: 200, headers: written.headers, body: written.body }, outputs);
+  }
+
+  #refuse(turn: Turn, error: unknown): ScoredAnswer {
+    if (turn.recordId === "") turn.recordId = newRecordId();
+    return this.#done(turn, writeError(error, turn.protocol), NONE);
+  }
+
+  #done(turn: Turn, answer: Omit<ScoredAnswer, "recordId">, outputs: readonly Tensor[]): ScoredAnswer {
+    const { version, call, protocol, recordId } = turn;
+    const { status, headers, body } = answer;
+    const latencyMs = performance.now() - turn.started;
+    countRequest(version?.counts ?? this.#unrouted, { protocol, status, seconds: latencyMs / 1000 });
+    if (version && call && (status === 200 || status >= 500))
+      this.#after(turn, call, { recordId, version, outputs, status, latencyMs, rows: call.rows });
+    return { status, headers, body, recordId };
   }
 
   /** The caller's id by the headers; "" where the body may hold it, or none does. */
@@ -188,23 +203,36 @@ export class Scorer {
   }
 
   /** What the caller does not wait for. */
-  #after(call: ScoringCall, scored: Mutable<ScoredRequest>): void {
+  #after(turn: Turn, call: ScoringCall, scored: Omit<ScoredRequest, "time" | "inputs">): void {
     const { recordId, status, outputs } = scored;
     const capture = this.#capture?.wants(recordId, status) ? this.#capture : undefined;
-    if (capture) scored.inputs = inputsOf(call);
     const shadow = status === 200 && this.#shadow?.wants(recordId) ? this.#shadow : undefined;
+    if (!capture && !shadow) return;
+    const now = Date.now();
+    const time = capture?.timeOf(turn.headers, now) ?? now;
+    const request = { ...scored, time, inputs: inputsOf(call) };
     if (!shadow) {
-      capture?.take(scored);
+      capture?.take(request);
       return;
     }
     void shadow.score(call, outputs).then((answered) => {
-      if (answered) scored.shadow = { version: shadow.version, outputs: answered };
-      capture?.take(scored);
+      capture?.take(
+        answered ? { ...request, shadow: { version: shadow.version, outputs: answered } } : request,
+      );
     });
   }
 }
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+/** A request on its way. */
+interface Turn {
+  readonly protocol: ScoringProtocol;
+  readonly headers: MessageHeaders;
+  readonly started: number;
+  recordId: string;
+  version: ServedVersion | undefined;
+  call: ScoringCall | undefined;
+}
+
 const NONE: readonly Tensor[] = [];
 
 /** The inputs of a request as one list of tensors; of a model without a batch, those of all its runs put together. */

@@ -9,6 +9,7 @@ import { wordsOf } from "../onnx/check-model.ts";
 import { type RawTensor, type RuntimeDatatype, rawTensor, tensorOf } from "../onnx/raw-tensor.ts";
 import { emptyCounts, type ScoringCounts } from "./counts.ts";
 import { type InferencePlace, ModelRunner } from "./model-runner.ts";
+import type { ThreadRun } from "./model-thread.ts";
 import { differenceFrom, sampleTensor } from "./self-check.ts";
 
 /** How much of an average a new run makes. */
@@ -79,41 +80,77 @@ export class ServedVersion {
   }
 
   /**
-   * The outputs for the inputs of one request.
+   * The outputs for the inputs of one request: at once where the model is run on this thread, which a promise would be a
+   * tenth of.
    *
    * @param runs - One, or for a model without a batch one per instance.
    * @param rows - Instances in it.
    * @throws ServiceError `invalid-input` when the inputs are not the model's, `unavailable` when the wait would be too
    *   long, `timeout`, or `upstream-failed` in the runtime's words.
    */
-  async run(runs: readonly RunInputs[], rows: number): Promise<readonly Tensor[]> {
+  run(runs: readonly RunInputs[], rows: number): readonly Tensor[] | Promise<readonly Tensor[]> {
     const raw = runs.map((inputs) => this.#rawInputs(inputs));
     this.#refuseWhenBusy();
+    const [first, ...others] = raw;
+    if (!first || others.length > 0) return this.#runInTurn(raw, rows);
+    let run: ThreadRun | Promise<ThreadRun>;
+    try {
+      run = this.#runner.run(first, rows);
+    } catch (error) {
+      throw asFailure(error);
+    }
+    if (run instanceof Promise) return this.#waitFor(run, rows);
+    this.#count({ runs: 1, rows, runMs: run.runMs, queueMs: 0 });
+    return run.outputs.map(tensorOf);
+  }
+
+  async #waitFor(run: Promise<ThreadRun>, rows: number): Promise<readonly Tensor[]> {
     const asked = performance.now();
     this.#waiting += 1;
     try {
-      const rowsPerRun = Math.ceil(rows / runs.length);
-      const results: (readonly RawTensor[])[] = [];
-      let runMs = 0;
-      for (const inputs of raw) {
-        const result = await this.#inTime(this.#runner.run(inputs, rowsPerRun), asked);
-        results.push(result.outputs);
-        runMs += result.runMs;
-      }
-      this.#averageMs += (runMs - this.#averageMs) * NEWEST;
-      this.counts.runs += runs.length;
-      this.counts.rows += rows;
-      this.counts.runSeconds += runMs / 1000;
-      this.counts.queueSeconds += Math.max(0, performance.now() - asked - runMs) / 1000;
-      this.counts.lastScoredMs = Date.now();
-      const [first = []] = results;
-      return results.length === 1 ? first.map(tensorOf) : joinedRuns(results);
+      const { outputs, runMs } = await this.#inTime(run, asked);
+      this.#count({ runs: 1, rows, runMs, queueMs: performance.now() - asked - runMs });
+      return outputs.map(tensorOf);
     } catch (error) {
-      if (error instanceof ServiceError) throw error;
-      throw new ServiceError("upstream-failed", wordsOf(error));
+      throw asFailure(error);
     } finally {
       this.#waiting -= 1;
     }
+  }
+
+  async #runInTurn(raw: readonly RawTensor[][], rows: number): Promise<readonly Tensor[]> {
+    const asked = performance.now();
+    this.#waiting += 1;
+    try {
+      const results: (readonly RawTensor[])[] = [];
+      let runMs = 0;
+      for (const inputs of raw) {
+        const run = this.#runner.run(inputs, 1);
+        const result = run instanceof Promise ? await this.#inTime(run, asked) : run;
+        results.push(result.outputs);
+        runMs += result.runMs;
+      }
+      this.#count({ runs: raw.length, rows, runMs, queueMs: performance.now() - asked - runMs });
+      return joinedRuns(results);
+    } catch (error) {
+      throw asFailure(error);
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  #count(scored: {
+    readonly runs: number;
+    readonly rows: number;
+    readonly runMs: number;
+    readonly queueMs: number;
+  }): void {
+    this.#averageMs += (scored.runMs - this.#averageMs) * NEWEST;
+    this.counts.runs += scored.runs;
+    this.counts.rows += scored.rows;
+    this.counts.runSeconds += scored.runMs / 1000;
+    this.counts.queueSeconds += Math.max(0, scored.queueMs) / 1000;
+    this.counts.lastScoredMs = Date.now();
   }
 
   close(): Promise<void> {
@@ -164,9 +201,8 @@ export class ServedVersion {
     return this.signature.inputs.map(({ name }) => `"${name}"`).join(", ");
   }
 
-  /** Of a run in a thread; one on this thread has ended before a clock could be looked at. */
+  /** Of a run in a thread. */
   #inTime<T>(run: Promise<T>, asked: number): Promise<T> {
-    if (this.place.place === "inline") return run;
     const { timeout_ms } = this.#limits;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -178,6 +214,10 @@ export class ServedVersion {
     });
     return Promise.race([run, late]).finally(() => clearTimeout(timer));
   }
+}
+
+function asFailure(error: unknown): ServiceError {
+  return error instanceof ServiceError ? error : new ServiceError("upstream-failed", wordsOf(error));
 }
 
 /** The outputs of one run per instance as those of a batch. */

@@ -14,8 +14,8 @@ type NamesOf = (tensor: Tensor) => readonly string[] | undefined;
  */
 export class RecordWriter {
   readonly #signature: ModelSignature;
-  /** Names as JSON has them, by tensor and width. */
-  readonly #keys = new Map<string, readonly string[]>();
+  /** Names as JSON has them, by the place of the tensor: one call's tensors are as the next one's. */
+  readonly #keys: Readonly<Record<"in" | "out", TensorKeys[]>> = { in: [], out: [] };
 
   constructor(signature: ModelSignature) {
     this.#signature = signature;
@@ -46,11 +46,12 @@ export class RecordWriter {
     namesOf: NamesOf,
   ): string | undefined {
     let text = "";
-    for (const tensor of tensors) {
+    for (let place = 0; place < tensors.length; place++) {
+      const tensor = tensors[place] as Tensor; // within bounds
       const { shape, values } = tensor;
       const width = shape.length === 1 ? 1 : (shape[1] ?? 0);
       if (shape.length === 0 || shape.length > 2 || shape[0] !== of.rows || width > WIDEST) return undefined;
-      const keys = this.#keysOf(`${of.side} ${width} ${tensor.name}`, tensor, width, namesOf);
+      const keys = keysOf(this.#keys[of.side], place, tensor, width, namesOf);
       for (let at = 0; at < width; at++) {
         const value = cellText(values[of.row * width + at] as TensorValue); // within bounds
         if (value === undefined) return undefined;
@@ -59,14 +60,26 @@ export class RecordWriter {
     }
     return text === "" ? "{}" : `${text}}`;
   }
+}
 
-  #keysOf(id: string, tensor: Tensor, width: number, namesOf: NamesOf): readonly string[] {
-    const known = this.#keys.get(id);
-    if (known) return known;
-    const keys = columnNames(tensor.name, width, namesOf(tensor)).map((name) => `${JSON.stringify(name)}:`);
-    this.#keys.set(id, keys);
-    return keys;
-  }
+interface TensorKeys {
+  readonly name: string;
+  readonly width: number;
+  readonly keys: readonly string[];
+}
+
+function keysOf(
+  known: TensorKeys[],
+  place: number,
+  tensor: Tensor,
+  width: number,
+  namesOf: NamesOf,
+): readonly string[] {
+  const found = known[place];
+  if (found?.name === tensor.name && found.width === width) return found.keys;
+  const keys = columnNames(tensor.name, width, namesOf(tensor)).map((name) => `${JSON.stringify(name)}:`);
+  known[place] = { name: tensor.name, width, keys };
+  return keys;
 }
 
 /** As `JSON.stringify`, but for infinities, which are texts; undefined for what is written another way. */

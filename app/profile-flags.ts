@@ -4,6 +4,7 @@ import type { LoadTarget } from "../profiler/generator/messages.ts";
 import type { LimiterKind } from "../profiler/limiters/limiter.ts";
 import { type RowForm, readPayloads } from "../profiler/payloads.ts";
 import type { Candidate, ProfileRequest } from "../profiler/profile-request.ts";
+import { threadCounts } from "../profiler/thread-sweep.ts";
 import { ServiceError } from "../schema/errors.ts";
 import { latencyObjectiveText } from "../schema/profile.ts";
 import type { ProfiledModel } from "./profile-model.ts";
@@ -40,6 +41,7 @@ export interface RunFlags extends LoadFlags {
   readonly url?: string;
   readonly port?: string;
   readonly budget?: string;
+  readonly soak?: string;
   readonly maxCpu?: string;
   readonly cpuHour?: string;
   readonly gibHour?: string;
@@ -62,15 +64,23 @@ export function profileRequestOf(flags: RunFlags, served?: ProfiledModel): Profi
   return {
     name: flags.name ?? (served?.name ?? flags.command ?? flags.url ?? "service").slice(0, 80),
     of: served?.of ?? versionOf(flags.of),
-    threads: served?.threads,
+    threads: served?.commands[0]?.threads,
     candidate: target.candidate,
+    variants: served?.commands.map(({ threads, command }) => ({
+      threads,
+      candidate: commandOf({ ...flags, ready: served.ready }, command),
+    })),
     ...asked,
     ...made,
     errorBudget: numberFlag("--errors", flags.errors, { least: 0, most: 1 }),
     mode,
     budgetMs:
       1_000 *
-      numberFlag("--budget", flags.budget ?? String(BUDGET_SECONDS[mode]), { least: 10, most: 3_600 }),
+      numberFlag("--budget", (flags.budget ?? String(BUDGET_SECONDS[mode])).replace(/s$/, ""), {
+        least: 10,
+        most: 3_600,
+      }),
+    soakMs: flags.soak === undefined ? 0 : durationFlag("--soak", flags.soak),
     maxCpu:
       flags.maxCpu === undefined
         ? undefined
@@ -123,8 +133,8 @@ export function loadOf(
   };
 }
 
-function servedTarget(flags: RunFlags, { command, ready, path }: ProfiledModel) {
-  return { candidate: commandOf({ ...flags, ready }, command), path: flags.path ?? path };
+function servedTarget(flags: RunFlags, { commands, ready, path }: ProfiledModel) {
+  return { candidate: commandOf({ ...flags, ready }, commands[0]?.command ?? ""), path: flags.path ?? path };
 }
 
 /** The model's own bodies instead of those of a file. */
@@ -225,6 +235,17 @@ function patternOf(text: string | undefined): string | undefined {
   return text;
 }
 
+const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
+const LONGEST_MS = 24 * 3_600_000;
+
+/** `90s`, `30m` or `2h` in milliseconds. */
+function durationFlag(flag: string, text: string): number {
+  const [, count, unit] = /^(\d{1,5}(?:\.\d+)?)([smh])$/.exec(text) ?? [];
+  const ms = Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
+  if (ms >= 1_000 && ms <= LONGEST_MS) return ms;
+  throw wrong(`${flag} ${text}: expected a time such as 90s, 30m or 2h, up to 24h`);
+}
+
 export function numberFlag(
   flag: string,
   text: string,
@@ -237,4 +258,18 @@ export function numberFlag(
 
 function wrong(message: string): ServiceError {
   return new ServiceError("invalid-input", message);
+}
+
+const SECONDS_FOR_SWEEP = 40;
+
+/** The threads to try: those given, or 1, 2, 4 … up to the cores; 1 when the budget is too short to try any. */
+export function threadsOf(
+  { threads, budget, quick, maxCpu }: Pick<RunFlags, "threads" | "budget" | "quick" | "maxCpu">,
+  cores: number,
+): readonly number[] {
+  if (threads !== "auto") return [Math.round(numberFlag("--threads", threads, { least: 1, most: 1_024 }))];
+  const seconds = Number((budget ?? String(BUDGET_SECONDS[quick ? "quick" : "full"])).replace(/s$/, ""));
+  return seconds < SECONDS_FOR_SWEEP
+    ? [1]
+    : threadCounts(Math.floor(Math.min(cores, Number(maxCpu ?? cores))));
 }

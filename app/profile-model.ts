@@ -18,14 +18,13 @@ const GENERATED = 50;
 export interface ProfiledModel {
   readonly name: string;
   readonly of: { readonly model: string; readonly version: string } | undefined;
-  /** Starts a replica that serves it on `$PORT`. */
-  readonly command: string;
+  /** Ways to start a replica that serves it on `$PORT`, by its threads: one, or several to be tried. */
+  readonly commands: readonly { readonly threads: number; readonly command: string }[];
   readonly ready: string;
   /** Where it scores. */
   readonly path: string;
   readonly payloads: readonly Uint8Array[];
   readonly payloadSource: string;
-  readonly threads: number;
   /** Takes away the files it was served from. */
   remove(): void;
 }
@@ -46,7 +45,8 @@ export async function profiledModel(
     signal,
   }: {
     readonly client: () => ApiClient;
-    readonly threads: number;
+    /** Threads of one run that are tried. */
+    readonly threads: readonly number[];
     readonly seed: number;
     readonly signal: AbortSignal;
   },
@@ -60,23 +60,20 @@ export async function profiledModel(
     signal.throwIfAborted();
     if (inspection.verdict === "refused")
       throw new ServiceError("invalid-input", `${text}: ${inspection.reason}`);
-    const planFile = writePlan(folder, { ...found, ...inspection, threads });
-    const words = [
-      process.execPath,
-      ...programArguments(import.meta.url, "./cli"),
-      "replica",
-      "--plan",
-      planFile,
-    ];
+    const commandFor = (count: number) => {
+      const planFile = writePlan(folder, { ...found, ...inspection, threads: count });
+      const program = programArguments(import.meta.url, "./cli");
+      const words = [process.execPath, ...program, "replica", "--plan", planFile];
+      return { threads: count, command: `${words.map(quoted).join(" ")} --port {port}` };
+    };
     return {
       name: text,
       of: found.of,
-      command: `${words.map(quoted).join(" ")} --port {port}`,
+      commands: threads.map(commandFor),
       ready: "/v2/health/ready",
       path: `/v2/models/${found.model}/infer`,
       payloads: generatedPayloads(inspection.signature, { count: GENERATED, seed, sample: found.sample }),
       payloadSource: found.sample ? "the model's sample" : "made up by the signature",
-      threads,
       remove,
     };
   } catch (error) {
@@ -144,7 +141,7 @@ function writePlan(
     replicas: 1,
     threads,
   });
-  const path = join(folder, "plan.json");
+  const path = join(folder, `plan-${threads}.json`);
   writeFileSync(path, JSON.stringify(plan));
   return path;
 }

@@ -2,7 +2,7 @@ import { cpus, totalmem } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { uuidv7 } from "uuidv7";
 import { FileTree } from "../profiler/file-tree.ts";
-import type { Surroundings } from "../profiler/run-profile.ts";
+import type { Surroundings } from "../profiler/findings.ts";
 import { version } from "./package-root.ts";
 
 /** This machine and this process, as the profiler is given them. */

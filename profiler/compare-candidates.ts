@@ -1,11 +1,11 @@
 import { ServiceError } from "../schema/errors.ts";
 import type { ProfileComparison, ProfileWindow } from "../schema/profile.ts";
+import type { Surroundings } from "./findings.ts";
 import { type PairedDifference, pairedBootstrap } from "./fit/bootstrap.ts";
 import { chooseLimiter } from "./limiters/choose-limiter.ts";
 import type { Limits } from "./limiters/limiter.ts";
 import { LoadGenerator } from "./load-generator.ts";
 import type { Candidate, ProfileRequest } from "./profile-request.ts";
-import type { Surroundings } from "./run-profile.ts";
 import { seededRandom } from "./seeded-random.ts";
 import { ServiceDied, Stage } from "./stage.ts";
 import { startCandidate } from "./targets/start-candidate.ts";

@@ -28,6 +28,9 @@ export interface GradeFacts {
   readonly memoryKills: number;
   readonly rSquared: number | undefined;
   readonly budget: "kept" | "used-up";
+  readonly start: "tried" | "calculated" | "not-limited";
+  /** CPU that the load alone asks for, when the start asks for more. */
+  readonly startRaisedFrom: number | undefined;
 }
 
 /**
@@ -134,6 +137,19 @@ function* doubtsOf(facts: GradeFacts): Generator<Doubt> {
     yield {
       worst: "B",
       reason: `it was killed for want of memory ${facts.memoryKills === 1 ? "once" : `${facts.memoryKills} times`} and given more`,
+    };
+  }
+  if (facts.start === "calculated") {
+    yield {
+      worst: "B",
+      reason:
+        "how long it starts under the recommended CPU is calculated: trying it would have taken too long",
+    };
+  }
+  if (facts.startRaisedFrom !== undefined) {
+    yield {
+      worst: "B",
+      reason: `the load asks for ${facts.startRaisedFrom} cores only, with which it would not be ready in time (--ready-timeout)`,
     };
   }
   if (facts.rSquared !== undefined && facts.rSquared < 0.9) {

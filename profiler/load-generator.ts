@@ -60,6 +60,11 @@ export class LoadGenerator {
     return this.#sent;
   }
 
+  /** Counts what was sent to the same service by another generator. */
+  countSent(requests: number): void {
+    this.#sent += requests;
+  }
+
   /** What is left of the bound. */
   get left(): LoadBound {
     return { requests: this.#bound.requests - this.#sent, ms: this.#bound.ms - this.#loadedMs };

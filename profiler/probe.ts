@@ -37,11 +37,14 @@ export async function probe(
     rate,
     limits,
     seconds = windowSeconds(rate, request.objective.percentile, pace),
+    again = "if-doubtful",
   }: {
     readonly phase: ProfilePhase;
     readonly rate: number;
     readonly limits: Limits;
     readonly seconds?: number;
+    /** `never`: what was disturbed or is close is not measured once more. */
+    readonly again?: "if-doubtful" | "never";
   },
 ): Promise<ProfileWindow> {
   const { objective, errorBudget, arrivals, seed } = request;
@@ -66,7 +69,7 @@ export async function probe(
   };
   const first = await measure(0);
   const timeForMore = leftMs() > 3 * seconds * 1_000;
-  if (!timeForMore) return first;
+  if (!timeForMore || again === "never") return first;
   if (first.verdict === "disturbed") return measure(1);
   if (!isClose(first, objective) || request.mode === "quick") return first;
   const second = await measure(1);

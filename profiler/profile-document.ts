@@ -1,12 +1,13 @@
 import type { Profile, ProfileWindow } from "../schema/profile.ts";
 import { decideGrade } from "./decide-grade.ts";
 import { fitDemand } from "./explore.ts";
+import type { Findings, Surroundings } from "./findings.ts";
 import { fitContention } from "./fit/contention.ts";
 import { leakTest } from "./fit/leak.ts";
 import { fitLine } from "./fit/line.ts";
 import { hasEnough, isClose } from "./judge-window.ts";
 import { kubernetesResources } from "./kubernetes-resources.ts";
-import type { Findings, Surroundings } from "./run-profile.ts";
+import { medianOf } from "./median.ts";
 import { percentileInterval, round } from "./window-result.ts";
 
 const GIB = 1024 ** 3;
@@ -49,6 +50,8 @@ export function profileDocument(
     memoryKills: findings.memoryKills,
     rSquared: demand?.rSquared,
     budget: findings.budget,
+    start: findings.startUp.underLimits.how,
+    startRaisedFrom: findings.startUp.raisedFrom,
   });
   const contention = fitContention(
     exploration.sweep.map(({ concurrency, achieved_rate }) => ({
@@ -88,10 +91,7 @@ export function profileDocument(
     verified,
     max_rate_at_objective: findings.maxRate === undefined ? null : round(findings.maxRate),
     latency_ms: shown ? percentiles(shown) : {},
-    start: {
-      ready_ms: findings.readyMs === undefined ? null : Math.round(findings.readyMs),
-      warm_up_s: round(findings.warm.seconds),
-    },
+    start: startOf(findings),
     cpu_model: demand
       ? {
           idle_cores: round(exploration.idleCores ?? 0),
@@ -107,6 +107,7 @@ export function profileDocument(
           })),
         }
       : null,
+    ...(findings.threadTrials.length > 0 ? { thread_trials: [...findings.threadTrials] } : {}),
     saturation: {
       max_rate: exploration.maxRate,
       contention: contention ? round(contention.contention) : null,
@@ -203,6 +204,19 @@ function belowOf({ below }: Findings): "meets" | "misses" | "not-run" | "no-smal
   return below.window.verdict === "meets" ? "meets" : "misses";
 }
 
+function startOf({ startUp, warm }: Findings): Profile["start"] {
+  const { readyMs, cpuSeconds, underLimits, raisedFrom } = startUp;
+  const whole = (ms: number | undefined) => (ms === undefined ? null : Math.round(ms));
+  return {
+    ready_ms: whole(readyMs),
+    warm_up_s: round(warm.seconds),
+    cpu_s: cpuSeconds === undefined ? null : round(cpuSeconds),
+    limited_ready_ms: whole(underLimits.readyMs),
+    limited: underLimits.how,
+    raised_from: raisedFrom ?? null,
+  };
+}
+
 function memoryOf(findings: Findings): Profile["memory"] {
   const { stage, peakBytes, afterStartBytes, exploration, ratePerReplica, memoryBytes } = findings;
   if (peakBytes === undefined) return null;
@@ -214,11 +228,16 @@ function memoryOf(findings: Findings): Profile["memory"] {
   const points = exploration.sweep.flatMap(({ concurrency, held_peak_bytes }) =>
     held_peak_bytes === null || concurrency === null ? [] : [{ x: concurrency, y: held_peak_bytes }],
   );
+  const bodies = stage.windows.flatMap(({ body_bytes, held_peak_bytes }) =>
+    body_bytes === undefined || held_peak_bytes === null ? [] : [{ x: body_bytes, y: held_peak_bytes }],
+  );
   return {
     after_start_bytes: afterStartBytes ?? 0,
     peak_bytes: peakBytes,
     file_bytes: Math.max(0, ...stage.windows.map(({ file_bytes }) => file_bytes ?? 0)),
     bytes_per_concurrent_request: points.length >= 3 ? Math.round(fitLine(points).slope) : null,
+    bytes_per_body_byte: bodies.length >= 2 ? round(Math.max(0, fitLine(bodies).slope)) : null,
+    soak_s: Math.round(findings.soakSeconds),
     leak: {
       verdict: leak.verdict,
       bytes_per_request: round(leak.bytesPerRequest),
@@ -296,8 +315,4 @@ function targetOf({ request }: Findings): Profile["target"] {
 
 function inGib(bytes: number | undefined): number | null {
   return bytes === undefined ? null : Number((bytes / GIB).toPrecision(4));
-}
-
-function medianOf(values: readonly number[]): number | undefined {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }

@@ -3,6 +3,7 @@ import type { ArrivalKind } from "./generator/arrivals.ts";
 import type { LoadTarget } from "./generator/messages.ts";
 import type { LimiterKind } from "./limiters/limiter.ts";
 import type { CommandTarget } from "./targets/start-command.ts";
+import type { Variant } from "./thread-sweep.ts";
 
 /** What is profiled. */
 export type Candidate =
@@ -17,6 +18,8 @@ export interface ProfileRequest {
   readonly candidate: Candidate;
   /** Threads of one run, when the candidate is a replica of a model. */
   readonly threads?: number | undefined;
+  /** Ways of starting it with different threads; the best is chosen by trying them. */
+  readonly variants?: readonly Variant[] | undefined;
   readonly load: Omit<LoadTarget, "origin">;
   /** Where the bodies come from, in words. */
   readonly payloadSource: string;
@@ -28,6 +31,8 @@ export interface ProfileRequest {
   readonly arrivals: ArrivalKind;
   readonly mode: "quick" | "full";
   readonly budgetMs: number;
+  /** How long it goes on at the target rate after the verifying runs, beyond the budget; 0: not at all. */
+  readonly soakMs: number;
   readonly maxRequests: number;
   /** Most cores that one replica may have; those of the machine when absent. */
   readonly maxCpu?: number | undefined;

@@ -77,6 +77,16 @@ export class Stage {
     return this.#meter?.kind ?? "none";
   }
 
+  /** Requests that may be sent yet. */
+  get requestsLeft(): number {
+    return this.#parts.generator.left.requests;
+  }
+
+  /** Sends only these bodies from now on. */
+  sendOnly(payloads: readonly Uint8Array[]): void {
+    if (this.#target) this.#target = { ...this.#target, payloads };
+  }
+
   get service(): Service | undefined {
     return this.#service;
   }

@@ -37,6 +37,7 @@ const profilePhases = [
   "one-step-below",
   "max-rate",
   "soak",
+  "body-size",
   "compare",
 ] as const;
 
@@ -54,6 +55,7 @@ export const profileWindow = z
       .nullable()
       .meta({ description: "Requests per second asked for; null for a closed loop" }),
     concurrency: count.nullable(),
+    body_bytes: count.optional().meta({ description: "When only bodies of this size were sent" }),
     cpu_limit: z.number().nullable(),
     memory_limit_bytes: bytes.nullable(),
     requests: count,
@@ -124,6 +126,18 @@ export const profileRecommendation = z
   .meta({ id: "ProfileRecommendation" });
 export type ProfileRecommendation = z.infer<typeof profileRecommendation>;
 
+/** A split of the machine's cores into threads and replicas, tried out. */
+export const threadTrial = z
+  .object({
+    threads: count,
+    replicas: count,
+    max_rate: z.number().meta({ description: "Good answers per second of all replicas together" }),
+    p50_ms: z.number().meta({ description: "With a single caller" }),
+    cpu_ms_per_request: z.number().nullable(),
+  })
+  .meta({ id: "ThreadTrial" });
+export type ThreadTrial = z.infer<typeof threadTrial>;
+
 /** `disturbed`: it missed while the machine was too busy with other things to blame the service. */
 const verifiedVerdict = z.enum(["holds", "fails", "disturbed", "not-run"]);
 const verifiedRun = z.object({ verdict: verifiedVerdict, why: z.string() });
@@ -192,7 +206,22 @@ export const profile = z
     latency_ms: z
       .record(z.string(), z.object({ value: z.number(), interval }))
       .meta({ description: "Percentiles in the verifying window, with their 95 % intervals" }),
-    start: z.object({ ready_ms: z.number().nullable(), warm_up_s: z.number() }),
+    start: z.object({
+      ready_ms: z.number().nullable().meta({ description: "With all cores" }),
+      warm_up_s: z.number(),
+      cpu_s: z.number().nullable().optional().meta({ description: "CPU time until it was ready" }),
+      limited_ready_ms: z
+        .number()
+        .nullable()
+        .optional()
+        .meta({ description: "Until it was ready under the recommended limits" }),
+      limited: z.enum(["tried", "calculated", "not-limited"]).optional(),
+      raised_from: z
+        .number()
+        .nullable()
+        .optional()
+        .meta({ description: "CPU that the load alone asks for, when the start asks for more" }),
+    }),
     cpu_model: z
       .object({
         idle_cores: z.number(),
@@ -202,6 +231,7 @@ export const profile = z
         points: z.array(z.object({ rate: z.number(), cores: z.number() })),
       })
       .nullable(),
+    thread_trials: z.array(threadTrial).optional(),
     saturation: z
       .object({
         max_rate: z.number(),
@@ -220,6 +250,12 @@ export const profile = z
         peak_bytes: bytes,
         file_bytes: bytes,
         bytes_per_concurrent_request: z.number().nullable(),
+        bytes_per_body_byte: z
+          .number()
+          .nullable()
+          .optional()
+          .meta({ description: "How much more is held for each byte of a larger body" }),
+        soak_s: z.number().optional().meta({ description: "How long it went on for the leak test" }),
         leak: z.object({
           verdict: z.enum(["leak-suspected", "none-seen", "too-short"]),
           bytes_per_request: z.number(),

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
 import type { Command } from "commander";
 import { ServiceError } from "../../schema/errors.ts";
 import type { Profile, ProfileComparison, ProfileSummary } from "../../schema/profile.ts";
@@ -26,7 +27,7 @@ that host is loaded, and no limits can be set. Nothing else is ever sent a reque
 holds, 1 failed, 2 used wrongly, 3 it did not hold in the verifying run. More: docs/profiling.md`,
       )
       .option("--model <model>", "ONNX file, or NAME, NAME:VERSION or NAME@ALIAS of the server")
-      .option("--threads <count>", "threads of one run of the model", "1")
+      .option("--threads <count>", "threads of one run of the model; auto tries what the cores bear", "auto")
       .option("--command <text>", "command for the shell that starts the service")
       .option("--url <url>", "address of a service that runs already, path included")
       .option("--name <name>", "name of the profile in lists and reports")
@@ -36,6 +37,7 @@ holds, 1 failed, 2 used wrongly, 3 it did not hold in the verifying run. More: d
     .option("--errors <share>", "share of the requests that may fail", "0.001")
     .option("--quick", "45 seconds instead of 4 minutes; grade C at best")
     .option("--budget <seconds>", "time that the whole profile may take")
+    .option("--soak <time>", "go on at the target rate for so long after that, to see leaks: 30m")
     .option("--max-cpu <cores>", "largest size that is tried (the machine's cores)")
     .option("--cpu-hour <price>", "price of a core for an hour, for the cost of a million predictions")
     .option("--gib-hour <price>", "price of a GiB of memory for an hour")
@@ -184,13 +186,13 @@ function serverOf({ server, apiKey }: RunFlags): ApiClient {
 }
 
 async function servedBy(model: string, flags: RunFlags, signal: AbortSignal): Promise<ProfiledModel> {
-  const [{ profiledModel }, { numberFlag }] = await Promise.all([
+  const [{ profiledModel }, { numberFlag, threadsOf }] = await Promise.all([
     import("../profile-model.ts"),
     import("../profile-flags.ts"),
   ]);
   return profiledModel(model, {
     client: () => serverOf(flags),
-    threads: Math.round(numberFlag("--threads", flags.threads, { least: 1, most: 1_024 })),
+    threads: threadsOf(flags, cpus().length),
     seed: Math.round(numberFlag("--seed", flags.seed, { least: 0, most: 2 ** 31 })),
     signal,
   });

@@ -76,7 +76,10 @@ function facts(profile: Profile): string[] {
         ],
     start.ready_ms === null
       ? undefined
-      : ["start", `ready after ${milliseconds(start.ready_ms)}, warm after ${start.warm_up_s.toFixed(1)} s`],
+      : [
+          "start",
+          `ready after ${milliseconds(start.ready_ms)}${limitedStart(start)}, warm after ${start.warm_up_s.toFixed(1)} s`,
+        ],
     cost === null
       ? undefined
       : ["cost", `${cost.per_million_predictions} per million predictions at this rate`],
@@ -86,6 +89,12 @@ function facts(profile: Profile): string[] {
     ],
   ];
   return lines.flatMap((line) => (line ? [`  ${line[0].padEnd(14)} ${line[1]}`] : []));
+}
+
+function limitedStart({ limited, limited_ready_ms }: Profile["start"]): string {
+  if (limited_ready_ms === null || limited_ready_ms === undefined) return "";
+  const time = milliseconds(limited_ready_ms);
+  return `, ${time} under these limits${limited === "calculated" ? " (calculated)" : ""}`;
 }
 
 function leakText({ verdict, hours_to_limit }: NonNullable<Profile["memory"]>["leak"]): string {

@@ -11,6 +11,9 @@ const POLL_MS = 50;
 const GRACE_MS = 3_000;
 const KEPT_OUTPUT = 4_096;
 
+/** The service did not get ready in the time that it may take. */
+export class NotReady extends ServiceError {}
+
 /** A command that serves HTTP on loopback. */
 export interface CommandTarget {
   /** For the shell; `{port}` stands for the port, which is in the variable PORT too. */
@@ -125,7 +128,7 @@ async function untilReady({
     if (await (ready === undefined ? takesConnections(port) : answersWell(port, ready))) return;
     if (clock.monotonicMs() - startedMs > readyTimeoutMs) {
       const awaited = ready === undefined ? "takes no connections" : `does not answer ${ready} with 2xx`;
-      throw new ServiceError(
+      throw new NotReady(
         "upstream-failed",
         `"${command}" ${awaited} on port ${port} after ${Math.round(readyTimeoutMs / 1_000)} s: it has to listen on the port in {port} or $PORT, or on the one given with --port${lastWords(output())}`,
       );

@@ -8,7 +8,7 @@ import { FIXTURES, haveFixtures, WITHOUT_FIXTURES } from "../fixtures.ts";
 
 const options = {
   client: () => new ApiClient({ url: "http://127.0.0.1:9" }),
-  threads: 1,
+  threads: [1, 2],
   seed: 1,
   signal: new AbortController().signal,
 };
@@ -19,12 +19,12 @@ describe("a model to be profiled", () => {
   }) => {
     if (!haveFixtures || FIXTURES === undefined) return skip(WITHOUT_FIXTURES);
     const model = await profiledModel(join(FIXTURES, "models/mnist-8.onnx"), options);
-    const planFile = /--plan (\S+)/.exec(model.command)?.[1] ?? "";
+    const planFile = /--plan (\S+)/.exec(model.commands[1]?.command ?? "")?.[1] ?? "";
     const plan = replicaPlan.parse(JSON.parse(readFileSync(planFile, "utf8")));
-    expect(plan).toMatchObject({ model: "mnist-8", threads: 1, replicas: 1 });
+    expect(plan).toMatchObject({ model: "mnist-8", threads: 2, replicas: 1 });
     expect(model).toMatchObject({ path: "/v2/models/mnist-8/infer", ready: "/v2/health/ready" });
     expect(model.payloads.length).toBeGreaterThan(10);
-    expect(model.command).toContain("--port {port}");
+    expect(model.commands[0]?.command).toContain("--port {port}");
     model.remove();
     expect(existsSync(planFile)).toBe(false);
   });

@@ -212,6 +212,8 @@ describe("the grade", () => {
     memoryKills: 0,
     rSquared: 0.99,
     budget: "kept",
+    start: "tried",
+    startRaisedFrom: undefined,
   };
 
   it("is A when nothing speaks against it, and says why", () => {
@@ -240,6 +242,8 @@ describe("the grade", () => {
     [{ memoryKills: 2 }, "B", "2 times"],
     [{ rSquared: 0.5 }, "B", "R² 0.50"],
     [{ budget: "used-up" }, "B", "budget"],
+    [{ start: "calculated" }, "B", "calculated"],
+    [{ startRaisedFrom: 0.2 }, "B", "0.2 cores only"],
   ] as const)("with %j is %s", (change, grade, reason) => {
     const decided = decideGrade({ ...best, ...change });
     expect(decided.grade).toBe(grade);

@@ -1,8 +1,16 @@
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: "test/build-program.ts",
+    alias: [
+      {
+        find: /^\.{1,2}\/(.*\/)?own-program\.ts$/,
+        replacement: join(import.meta.dirname, "test/own-program.ts"),
+      },
+    ],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",

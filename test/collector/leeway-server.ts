@@ -1,9 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
-
-const ROOT = join(import.meta.dirname, "..", "..");
+import { built } from "../built-program.ts";
 
 /** `leeway serve` as a process of its own, on a data folder and a port that is free. */
 export interface LeewayServer {
@@ -16,7 +14,7 @@ export interface LeewayServer {
 export async function startLeeway(dataDir: string): Promise<LeewayServer> {
   const child = spawn(
     process.execPath,
-    ["--import", "tsx", join(ROOT, "app/cli.ts"), "serve", "--port", "0", "--data-dir", dataDir],
+    [built("app/cli.ts"), "serve", "--port", "0", "--data-dir", dataDir],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
   let written = "";

@@ -11,6 +11,7 @@ import { readBatches } from "../../deployer/batch/read-batches.ts";
 import { type ScoringJob, scoreFile } from "../../deployer/batch/score-file.ts";
 import { modelInspector } from "../../deployer/inspect-model.ts";
 import type { ModelSignature, TensorSpec } from "../../schema/signature.ts";
+import { built } from "../built-program.ts";
 import { FIXTURES, haveFixtures, WITHOUT_FIXTURES } from "../fixtures.ts";
 import { onnxFile } from "./onnx-file.ts";
 
@@ -206,13 +207,13 @@ describe.skipIf(!haveFixtures)(`files of models (${haveFixtures ? "all" : WITHOU
       `copy (select i as id, ${columns} from range(300000) as t(i)) to '${input}' (format parquet)`,
     );
     const options = { ...job, input, partRows: 8_192 };
-    const program = join(folder, "score.mts");
+    const program = join(folder, "score.mjs");
     writeFileSync(
       program,
-      `import { scoreFile } from ${JSON.stringify(join(ROOT, "deployer/batch/score-file.ts"))};
+      `import { scoreFile } from ${JSON.stringify(built("deployer/batch/score-file.ts"))};
        scoreFile(${JSON.stringify(options)}).then(() => process.exit(9));`,
     );
-    const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), program], { cwd: ROOT });
+    const child = spawn(process.execPath, [program], { cwd: ROOT });
     const ended = once(child, "exit");
     const parts = () => (existsSync(`${job.output}.scoring`) ? readdirSync(`${job.output}.scoring`) : []);
     await vi.waitFor(

@@ -15,84 +15,82 @@ function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
-/** Twenty features of many shapes: 14 numeric (normal, log-normal, uniform, rounded, zero-inflated, with missing values) and 6 categorical. */
-function draw(random: () => number, feature: number): number | string | null {
-  if (feature >= 14) {
-    const categories = [2, 3, 8, 30, 200, 2][feature - 14] ?? 2;
-    // Zipf-like shares: the rare ones are rare indeed.
-    return `c${Math.min(categories - 1, Math.floor((categories + 1) ** random() - 1))}`;
-  }
-  const z = normal(random);
-  switch (feature % 7) {
-    case 0:
-      return z;
-    case 1:
-      return Math.exp(z);
-    case 2:
-      return random();
-    case 3:
-      return Math.round(z);
-    case 4:
-      return random() < 0.7 ? 0 : Math.abs(z);
-    case 5:
-      return random() < 0.1 ? null : z;
-    default:
-      return Math.floor(random() * 24);
-  }
+/** Fourteen numeric features of many shapes: normal, log-normal, uniform, rounded, zero-inflated, with missing values. */
+const NUMERIC: readonly ((random: () => number) => number | null)[] = [
+  normal,
+  (random) => Math.exp(normal(random)),
+  (random) => random(),
+  (random) => Math.round(normal(random)),
+  (random) => (random() < 0.7 ? 0 : Math.abs(normal(random))),
+  (random) => (random() < 0.1 ? null : normal(random)),
+  (random) => Math.floor(random() * 24),
+];
+const NUMERIC_FEATURES = 2 * NUMERIC.length;
+/** Six categorical ones, by their number of categories. */
+const CATEGORIES = [2, 3, 8, 30, 200, 2];
+const FEATURES = NUMERIC_FEATURES + CATEGORIES.length;
+
+interface Sizes {
+  readonly baseline: number;
+  readonly current: number;
 }
 
-function pairOf(
-  random: () => number,
-  feature: number,
-  sizes: { readonly baseline: number; readonly current: number },
-  shift = 0,
-): ColumnPair {
-  const sample = (size: number, by: number) =>
-    Array.from({ length: size }, () => {
-      const value = draw(random, feature);
-      return typeof value === "number" ? value + by : value;
-    });
-  const before = sample(sizes.baseline, 0);
-  const now = sample(sizes.current, shift);
-  const missing = (values: readonly unknown[]) => values.filter((value) => value === null).length;
-  if (feature >= 14) {
-    const count = (values: readonly unknown[]) => {
-      const counts = new Map<string, number>();
-      for (const value of values) counts.set(String(value), (counts.get(String(value)) ?? 0) + 1);
-      return counts;
-    };
-    return {
-      baseline: categoricalBaseline(
-        {
-          name: `f${feature}`,
-          role: "input",
-          type: "categorical",
-          rows: before.length,
-          missing: 0,
-          unusable: 0,
-        },
-        count(before),
-      ),
-      current: { kind: "categorical", rows: now.length, missing: 0, unusable: 0, counts: count(now) },
-    };
-  }
-  const numbers = (values: readonly unknown[]) =>
-    Float64Array.from(values.filter((value) => typeof value === "number")).sort();
+function pairOf(random: () => number, feature: number, sizes: Sizes, shift = 0): ColumnPair {
+  return feature < NUMERIC_FEATURES
+    ? numericPair(random, feature, sizes, shift)
+    : categoricalPair(random, feature, sizes);
+}
+
+function numericPair(random: () => number, feature: number, sizes: Sizes, shift: number): ColumnPair {
+  const draw = NUMERIC[feature % NUMERIC.length] ?? normal;
+  const before = numbers(random, draw, { size: sizes.baseline, shift: 0 });
+  const now = numbers(random, draw, { size: sizes.current, shift });
+  const column = { name: `f${feature}`, role: "input", type: "numeric" } as const;
   const baseline = numericBaseline(
-    {
-      name: `f${feature}`,
-      role: "input",
-      type: "numeric",
-      rows: before.length,
-      missing: missing(before),
-      unusable: 0,
-    },
-    numbers(before),
+    { ...column, rows: sizes.baseline, missing: sizes.baseline - before.length, unusable: 0 },
+    before,
   );
+  const counts = { rows: sizes.current, missing: sizes.current - now.length, unusable: 0 };
+  return { baseline, current: observeNumeric(baseline, counts, now) };
+}
+
+/** In order, without the missing ones. Straight into numbers of one kind: it is drawn 240 million times. */
+function numbers(
+  random: () => number,
+  draw: (random: () => number) => number | null,
+  { size, shift }: { readonly size: number; readonly shift: number },
+): Float64Array {
+  const values = new Float64Array(size);
+  let present = 0;
+  for (let i = 0; i < size; i += 1) {
+    const value = draw(random);
+    if (value === null) continue;
+    values[present] = value + shift;
+    present += 1;
+  }
+  return values.subarray(0, present).sort();
+}
+
+function categoricalPair(random: () => number, feature: number, sizes: Sizes): ColumnPair {
+  const categories = CATEGORIES[feature - NUMERIC_FEATURES] ?? 2;
+  const before = categoryCounts(random, categories, sizes.baseline);
+  const now = categoryCounts(random, categories, sizes.current);
+  const column = { name: `f${feature}`, role: "input", type: "categorical" } as const;
   return {
-    baseline,
-    current: observeNumeric(baseline, { rows: now.length, missing: missing(now), unusable: 0 }, numbers(now)),
+    baseline: categoricalBaseline({ ...column, rows: sizes.baseline, missing: 0, unusable: 0 }, before),
+    current: { kind: "categorical", rows: sizes.current, missing: 0, unusable: 0, counts: now },
   };
+}
+
+/** Zipf-like shares: the rare ones are rare indeed. */
+function categoryCounts(random: () => number, categories: number, size: number): Map<string, number> {
+  const counts = new Uint32Array(categories);
+  const scale = Math.log(categories + 1);
+  for (let i = 0; i < size; i += 1) {
+    const category = Math.min(categories - 1, Math.floor(Math.exp(scale * random()) - 1));
+    counts[category] = (counts[category] ?? 0) + 1;
+  }
+  return new Map([...counts].flatMap((count, at) => (count > 0 ? [[`c${at}`, count]] : [])));
 }
 
 /** The most windows that may be called by chance: passed with a probability below one in a hundred when the budget is kept. */
@@ -117,7 +115,7 @@ describe("false alarms on samples of one distribution, 20 features, budget 1 %",
       const random = seededRandom(baseline * 7 + current);
       let called = 0;
       for (let i = 0; i < pairs; i += 1) {
-        const measured = Array.from({ length: 20 }, (_, feature) =>
+        const measured = Array.from({ length: FEATURES }, (_, feature) =>
           measureColumn(pairOf(random, feature, { baseline, current })),
         );
         const { verdict } = judge(measured, EVIDENCE_ONLY).dataset;
@@ -134,7 +132,7 @@ describe("detection", () => {
     const random = seededRandom(77);
     let found = 0;
     for (let i = 0; i < 40; i += 1) {
-      const measured = Array.from({ length: 20 }, (_, feature) =>
+      const measured = Array.from({ length: FEATURES }, (_, feature) =>
         measureColumn(pairOf(random, feature, { baseline: 5_000, current: 1_000 }, feature === 0 ? 0.5 : 0)),
       );
       const { dataset, columns } = judge(measured, OPTIONS);

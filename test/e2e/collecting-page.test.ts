@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { built } from "../built-program.ts";
 import { makeFolder, type Served, serve } from "./leeway.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -31,7 +32,7 @@ const examples = [...page.matchAll(/```sh\n([\s\S]*?)```\n```json\n([\s\S]*?)```
 
 /** As a shell runs it that knows `leeway`, against the server of this test. */
 async function shell(command: string): Promise<string> {
-  const leeway = `leeway() { "${process.execPath}" --import "${import.meta.resolve("tsx")}" "${join(ROOT, "app/cli.ts")}" "$@"; }`;
+  const leeway = `leeway() { "${process.execPath}" "${built("app/cli.ts")}" "$@"; }`;
   const { stdout } = await run(
     "bash",
     ["-c", `${leeway}\n${command.replaceAll("http://127.0.0.1:8420", server.url)}`],

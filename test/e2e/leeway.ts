@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect } from "vitest";
+import { built } from "../built-program.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-const PROGRAM = ["--import", import.meta.resolve("tsx"), join(ROOT, "app/cli.ts")];
 
 export interface Ended {
   readonly code: number | null;
@@ -80,7 +80,7 @@ export async function serve(args: readonly string[], around: Surroundings = {}):
 
 function start(args: readonly string[], { env = {}, cwd }: Surroundings) {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("LEEWAY_"));
-  return spawn(process.execPath, [...PROGRAM, ...args], {
+  return spawn(process.execPath, [built("app/cli.ts"), ...args], {
     cwd: cwd ?? ROOT,
     env: { ...Object.fromEntries(own), ...env },
     stdio: "pipe",

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { built } from "../built-program.ts";
 import { leeway, makeFolder, type Served, serve } from "./leeway.ts";
 
 const folder = makeFolder();
@@ -194,7 +195,7 @@ describe("leeway model", { timeout: 60_000 }, () => {
   });
 
   it("ends quietly when nobody reads on", () => {
-    const program = `"${process.execPath}" --import "${import.meta.resolve("tsx")}" "${join(import.meta.dirname, "../../app/cli.ts")}"`;
+    const program = `"${process.execPath}" "${built("app/cli.ts")}"`;
     const { status, stderr } = spawnSync(
       "bash",
       ["-c", `set -o pipefail; ${program} model register --help | true`],

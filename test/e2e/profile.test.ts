@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { profile } from "../../schema/profile.ts";
+import { built } from "../built-program.ts";
 import { leeway, makeFolder } from "./leeway.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -113,13 +114,7 @@ describe("leeway profile run", () => {
   it("leaves no process and no control group behind when it is interrupted", async () => {
     const child = spawn(
       process.execPath,
-      ["--import", import.meta.resolve("tsx"), join(ROOT, "app/cli.ts"), "profile", "run", ...target].concat(
-        "--rate",
-        "20",
-        "--slo",
-        "p99=1s",
-        "--quick",
-      ),
+      [built("app/cli.ts"), "profile", "run", ...target].concat("--rate", "20", "--slo", "p99=1s", "--quick"),
       { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"] },
     );
     let words = "";

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { built } from "../built-program.ts";
 import { FIXTURES, haveFixtures, WITHOUT_FIXTURES } from "../fixtures.ts";
 import { makeFolder, type Served, serve } from "./leeway.ts";
 
@@ -30,7 +31,7 @@ describe("docs/registry.md", { timeout: 120_000 }, () => {
     async () => {
       // A model with three inputs in its matrix, which the page calls age, income and region.
       copyFileSync(join(FIXTURES ?? "", "models/model_with_metadata.onnx"), join(folder.path, "model.onnx"));
-      const leeway = `leeway() { "${process.execPath}" --import "${import.meta.resolve("tsx")}" "${join(ROOT, "app/cli.ts")}" "$@"; }`;
+      const leeway = `leeway() { "${process.execPath}" "${built("app/cli.ts")}" "$@"; }`;
       const said: string[] = [];
       for (const block of blocks) {
         const script = `set -eo pipefail\n${leeway}\n${block.replaceAll("http://127.0.0.1:8420", server.url).replaceAll("curl -s", "curl -sf")}`;

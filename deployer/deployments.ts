@@ -389,11 +389,18 @@ function planBefore(now: StoredPlan | undefined, plans: readonly StoredPlan[]): 
 }
 
 /** @throws ServiceError `invalid-input` when others could score there and no key would stop them. */
-function refuseOpenAddress(name: string, { host, auth }: DeploymentSpec): void {
-  if (auth || host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host)) return;
+function refuseOpenAddress(name: string, { host, auth, tls }: DeploymentSpec): void {
+  if (
+    auth ||
+    tls?.client_ca_file ||
+    host === "localhost" ||
+    host === "::1" ||
+    /^127(?:\.\d{1,3}){3}$/.test(host)
+  )
+    return;
   throw new ServiceError(
     "invalid-input",
-    `deployment "${name}": ${host} can be reached from other machines, and no key is asked for: give auth.keys, or score at 127.0.0.1`,
+    `deployment "${name}": ${host} can be reached from other machines, and no key is asked for: give auth.keys or tls.client_ca_file, or score at 127.0.0.1`,
   );
 }
 

@@ -25,7 +25,7 @@ export function describeDeployment(
     spec: spec as Record<string, unknown>, // a spec is an object
     status: {
       state: stateOf(deployment, group),
-      url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+      url: `${(spec as Partial<DeploymentSpec>).tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`,
       plan: group?.plan ?? null,
       replicas: group?.replicas.length ?? 0,
       replicas_wanted: group?.wanted ?? 0,

@@ -5,6 +5,7 @@ import type { DeploymentSpec, PlannedVersion, ReplicaPlan } from "../schema/depl
 import { ServiceError } from "../schema/errors.ts";
 import type { ResolvedVersion, ResolveModel } from "../schema/model-version.ts";
 import { allottedProcessors, threadsFor } from "./replica/allotted-processors.ts";
+import { readTls, tlsFrom } from "./replica/tls-files.ts";
 
 /** How replicas reach the collector. */
 export interface CaptureTarget {
@@ -54,6 +55,8 @@ export async function makePlan(
     fraction: spec.shadow.fraction,
   };
   const replicas = spec.replicas === "auto" ? Math.max(1, threadsFor(processors())) : spec.replicas;
+  const tls = spec.tls && tlsFrom(spec.tls, ".");
+  if (tls) readTls(tls); // else replicas would find out, and say it in their log
   const plan: ReplicaPlan = {
     deployment: name,
     number,
@@ -63,6 +66,7 @@ export async function makePlan(
     replicas,
     limits: spec.limits,
     guard: spec.guard,
+    ...(tls ? { tls } : {}),
     ...(spec.auth ? { auth: { key_hashes: spec.auth.keys.map(({ hash }) => hash ?? "") } } : {}),
     ...(spec.capture.enabled
       ? {

@@ -87,6 +87,21 @@ export const canaryGuard = z
   .meta({ id: "CanaryGuard" });
 export type CanaryGuard = z.infer<typeof canaryGuard>;
 
+const file = z.string().min(1).max(4096);
+
+/** Files in PEM on the machine of the replicas, which read them when they start. */
+export const servingTls = z
+  .strictObject({
+    cert_file: file.meta({ description: "The certificate, with those that lead from it to its root" }),
+    key_file: file,
+    client_ca_file: file.optional().meta({
+      description:
+        "Callers must have a certificate that one of these has signed; none is asked for when absent",
+    }),
+  })
+  .meta({ id: "ServingTls" });
+export type ServingTls = z.infer<typeof servingTls>;
+
 const common = {
   model: resourceName,
   host: z.string().min(1).max(255).default("127.0.0.1").meta({ description: "Address to score at" }),
@@ -102,6 +117,7 @@ const common = {
     .meta({ description: "Processes; auto is one per processor that this server may use" }),
   limits: scoringLimits.prefault({}),
   guard: canaryGuard.prefault({}),
+  tls: servingTls.optional(),
   capture: z
     .strictObject({ enabled: z.boolean().default(true), ...capturing })
     .prefault({})
@@ -154,6 +170,7 @@ export const replicaPlan = z.strictObject({
     .meta({ description: "Threads for one run; from what the process may use when absent" }),
   limits: scoringLimits.prefault({}),
   guard: canaryGuard.prefault({}),
+  tls: servingTls.optional(),
   auth: z.strictObject({ key_hashes: z.array(z.string().regex(SHA256)).min(1) }).optional(),
   capture: z
     .strictObject({ collector: z.url(), ...capturing, api_key_file: z.string().optional() })

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import type { DeploymentSpec, DeploymentStatus } from "../../schema/deployment.ts";
 import { ServiceError } from "../../schema/errors.ts";
@@ -12,6 +13,9 @@ interface DeployOptions extends Options {
   readonly shadow?: string;
   readonly host?: string;
   readonly port?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsClientCa?: string;
   readonly sample?: string;
   readonly recordTime?: string;
   readonly batchMs?: string;
@@ -42,6 +46,9 @@ leeway deploy rollback churn-live --why "complaints"`,
     )
     .option("--host <address>", "where to score; 127.0.0.1 when it is new")
     .option("--port <port>", "port to score at; the first that is free from 8430 on when it is new")
+    .option("--tls-cert <file>", "score over TLS with this certificate (PEM, on the server's machine)")
+    .option("--tls-key <file>", "its key")
+    .option("--tls-client-ca <file>", "callers must have a certificate that this one has signed")
     .option("--sample <share>", "share of the scored instances that is collected; 1 when it is new")
     .option("--batch-ms <ms>", "longest that a record waits for others to be sent with; 1000 when it is new")
     .addOption(
@@ -159,6 +166,7 @@ function specOf(written: string, options: DeployOptions, before: DeploymentStatu
     ...(options.shadow === undefined ? {} : { shadow: { version: options.shadow } }),
     ...(options.host === undefined ? {} : { host: options.host }),
     ...(options.port === undefined ? {} : { port: numberOf("--port", options.port) }),
+    ...tlsOf(options, kept),
     ...(options.replicas === undefined ? {} : { replicas: replicasOf(options.replicas) }),
     capture: {
       ...kept.capture,
@@ -166,6 +174,19 @@ function specOf(written: string, options: DeployOptions, before: DeploymentStatu
       ...(options.sample === undefined ? {} : { sample: numberOf("--sample", options.sample) }),
       ...(options.batchMs === undefined ? {} : { batch_ms: numberOf("--batch-ms", options.batchMs) }),
       ...(options.recordTime === undefined ? {} : { time: options.recordTime }),
+    },
+  };
+}
+
+/** Files of the command line are named from where it is. */
+function tlsOf({ tlsCert, tlsKey, tlsClientCa }: DeployOptions, { tls }: Partial<DeploymentSpec>): object {
+  if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return {};
+  return {
+    tls: {
+      ...tls,
+      ...(tlsCert === undefined ? {} : { cert_file: resolve(tlsCert) }),
+      ...(tlsKey === undefined ? {} : { key_file: resolve(tlsKey) }),
+      ...(tlsClientCa === undefined ? {} : { client_ca_file: resolve(tlsClientCa) }),
     },
   };
 }

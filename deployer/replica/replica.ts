@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import { type AddressInfo, Server as NetServer } from "node:net";
 import type { ReplicaPlan } from "../../schema/deployment.ts";
 import { ServiceError } from "../../schema/errors.ts";
@@ -21,6 +22,7 @@ import { type Asked, readPath } from "./replica-paths.ts";
 import { type ScoredAnswer, Scorer } from "./scorer.ts";
 import type { WrittenAnswer } from "./scoring-call.ts";
 import type { ServedVersion } from "./served-version.ts";
+import { readTls, type TlsOptions } from "./tls-files.ts";
 import { writeError } from "./wire-errors.ts";
 
 const HEADERS_TIMEOUT_MS = 30_000;
@@ -72,7 +74,7 @@ export interface ReplicaOptions {
 /** A process that answers scoring calls by a plan. It listens once every version is loaded, warm and checked. */
 export class Replica {
   readonly #scorer: Scorer;
-  readonly #server: Server;
+  readonly #server: Server | TlsServer;
   readonly #version: string;
   readonly #threads: number;
   readonly #keyHashes: readonly Buffer[];
@@ -82,25 +84,28 @@ export class Replica {
   #state: "serving" | "draining" = "serving";
   #unscored: ReadRequest[] = [];
 
-  private constructor(scorer: Scorer, threads: number, version: string) {
+  private constructor(scorer: Scorer, threads: number, version: string, tls: TlsOptions | undefined) {
     this.#scorer = scorer;
     this.#threads = threads;
     this.#version = version;
     this.#keyHashes = (scorer.plan.auth?.key_hashes ?? []).map((hash) => Buffer.from(hash));
-    this.#server = createServer(
-      {
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        requestTimeout: REQUEST_TIMEOUT_MS,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-      },
-      (request, response) => this.#answer(request, response),
-    );
+    const options = {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+    };
+    const answer = (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response);
+    this.#server = tls ? createTlsServer({ ...options, ...tls }, answer) : createServer(options, answer);
   }
 
-  /** @throws ServiceError `unavailable` when a version cannot be served or the address is taken. */
+  /**
+   * @throws ServiceError `unavailable` when a version cannot be served or the address is taken, `invalid-input` when the
+   *   files for TLS are not good.
+   */
   static async start({ plan, listen, version, log }: ReplicaOptions): Promise<Replica> {
     const threads = plan.threads ?? threadsFor(allottedProcessors() / plan.replicas);
-    const replica = new Replica(await Scorer.load(plan, threads, log), threads, version);
+    const tls = plan.tls && readTls(plan.tls);
+    const replica = new Replica(await Scorer.load(plan, threads, log), threads, version, tls);
     replica.#server.listen("fd" in listen ? { fd: listen.fd } : { ...listen, backlog: BACKLOG });
     try {
       await once(replica.#server, "listening");
@@ -118,7 +123,7 @@ export class Replica {
     const { address, port, family } = this.#server.address() as AddressInfo;
     const host =
       address === "0.0.0.0" || address === "::" ? "127.0.0.1" : family === "IPv6" ? `[${address}]` : address;
-    return `http://${host}:${port}`;
+    return `${this.#scorer.plan.tls ? "https" : "http"}://${host}:${port}`;
   }
 
   get state(): ReplicaState {

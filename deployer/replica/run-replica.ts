@@ -6,6 +6,7 @@ import { ServiceError } from "../../schema/errors.ts";
 import type { FromReplica, ToReplica } from "./group-messages.ts";
 import { type ListenOn, Replica } from "./replica.ts";
 import type { ReplicaLog } from "./replica-log.ts";
+import { tlsFrom } from "./tls-files.ts";
 
 const REPORT_EVERY_MS = 1_000;
 const GRACE_MS = 30_000;
@@ -34,6 +35,7 @@ function withFilesFrom(folder: string, plan: ReplicaPlan): ReplicaPlan {
   return {
     ...plan,
     versions: plan.versions.map(placed),
+    ...(plan.tls ? { tls: tlsFrom(plan.tls, folder) } : {}),
     ...(plan.shadow ? { shadow: { ...plan.shadow, version: placed(plan.shadow.version) } } : {}),
   };
 }

@@ -10,7 +10,7 @@ import { cpuSeconds, type Running, residentBytes, startPart } from "./sidecar-pr
 
 /**
  * What a replica costs beside a bare loop of node:http, JSON.parse, onnxruntime and JSON.stringify on the same model and
- * the same V2 requests of one row, with 32 connections: capture off and on. Server on processor 0, client and the sink
+ * the same V2 requests of one row, with 32 connections: capture off and on, and micro-batching. Server on processor 0, client and the sink
  * that takes what is captured on processor 1, where there is taskset. Repeats are interleaved, medians printed. The
  * replica is the program as it is built (npm run build), since a loader of TypeScript costs some of what is measured.
  *
@@ -92,8 +92,12 @@ async function compare(model: string, sink: Running): Promise<void> {
   if (found.verdict !== "loads") throw new Error(found.reason);
   const planned = { version: "1", weight: 100, model_file: file, signature: found.signature };
   const plan = { deployment: "bench", number: 1, model: "m", threads: 1, versions: [planned] };
-  const plans = { off: plan, on: { ...plan, capture: { collector: sink.url, sample: 1 } } };
-  const replica = (capture: "off" | "on") => {
+  const plans = {
+    off: plan,
+    on: { ...plan, capture: { collector: sink.url, sample: 1 } },
+    batching: { ...plan, micro_batching: { max_rows: CONNECTIONS, max_delay_ms: 0 } },
+  };
+  const replica = (capture: keyof typeof plans) => {
     const path = join(folder, `${model}-${capture}.json`);
     writeFileSync(path, JSON.stringify(plans[capture]));
     const args = [join(ROOT, "dist/app/cli.js"), "replica", "--json", "--plan", path, "--port", "0"];
@@ -103,6 +107,7 @@ async function compare(model: string, sink: Running): Promise<void> {
     bare: await startPinned([join(ROOT, "bench/serve-bare.mjs"), file], /^(\d+)$/),
     off: await replica("off"),
     on: await replica("on"),
+    batching: await replica("batching"),
   };
   try {
     await measure(model, targets, texts);
@@ -111,13 +116,13 @@ async function compare(model: string, sink: Running): Promise<void> {
   }
 }
 
-type Targets = Readonly<Record<"bare" | "off" | "on", Running>>;
+type Targets = Readonly<Record<"bare" | "off" | "on" | "batching", Running>>;
 
 async function measure(model: string, targets: Targets, texts: readonly string[]): Promise<void> {
-  const loads: Record<keyof typeof targets, Load[]> = { bare: [], off: [], on: [] };
+  const loads: Record<keyof typeof targets, Load[]> = { bare: [], off: [], on: [], batching: [] };
   for (const target of Object.values(targets)) await load(target, texts, 2);
   for (let repeat = 0; repeat < REPEATS; repeat++)
-    for (const name of ["bare", "off", "on"] as const)
+    for (const name of ["bare", "off", "on", "batching"] as const)
       loads[name].push(await load(targets[name], texts, SECONDS));
   const middle = (name: keyof typeof targets, of: keyof Load) => median(loads[name].map((each) => each[of]));
   const report = (name: keyof typeof targets) => ({
@@ -127,9 +132,9 @@ async function measure(model: string, targets: Targets, texts: readonly string[]
     cpu_us_per_request: Math.round(middle(name, "cpuMicros") * 10) / 10,
     resident_mb: Math.round(residentBytes(targets[name]) / 1e6),
   });
-  const ratio = (name: "off" | "on") =>
+  const ratio = (name: "off" | "on" | "batching") =>
     Math.round((1000 * middle(name, "perSecond")) / middle("bare", "perSecond")) / 1000;
-  const cpuRatio = (name: "off" | "on") =>
+  const cpuRatio = (name: "off" | "on" | "batching") =>
     Math.round((1000 * middle("bare", "cpuMicros")) / middle(name, "cpuMicros")) / 1000;
   const result = {
     benchmark: "serve",
@@ -137,6 +142,11 @@ async function measure(model: string, targets: Targets, texts: readonly string[]
     bare: report("bare"),
     capture_off: { ...report("off"), of_bare: ratio("off"), of_bare_by_cpu: cpuRatio("off"), bar: BARS.off },
     capture_on: { ...report("on"), of_bare: ratio("on"), of_bare_by_cpu: cpuRatio("on"), bar: BARS.on },
+    micro_batching: {
+      ...report("batching"),
+      of_bare: ratio("batching"),
+      of_bare_by_cpu: cpuRatio("batching"),
+    },
   };
   console.log(JSON.stringify(result));
   if (ratio("off") < BARS.off || ratio("on") < BARS.on) process.exitCode = 1;

@@ -67,6 +67,7 @@ export async function makePlan(
     limits: spec.limits,
     guard: spec.guard,
     ...(tls ? { tls } : {}),
+    ...(spec.micro_batching ? { micro_batching: spec.micro_batching } : {}),
     ...(spec.auth ? { auth: { key_hashes: spec.auth.keys.map(({ hash }) => hash ?? "") } } : {}),
     ...(spec.capture.enabled
       ? {

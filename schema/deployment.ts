@@ -102,6 +102,17 @@ export const servingTls = z
   .meta({ id: "ServingTls" });
 export type ServingTls = z.infer<typeof servingTls>;
 
+/** Instances of several requests in one run of the model. */
+export const microBatching = z
+  .strictObject({
+    max_rows: z.int().min(2).max(100_000).default(32).meta({ description: "Instances in one run" }),
+    max_delay_ms: z.number().min(0).max(1_000).default(0).meta({
+      description: "Longest that a request waits for others; 0: only for those that came at the same moment",
+    }),
+  })
+  .meta({ id: "MicroBatching" });
+export type MicroBatching = z.infer<typeof microBatching>;
+
 const common = {
   model: resourceName,
   host: z.string().min(1).max(255).default("127.0.0.1").meta({ description: "Address to score at" }),
@@ -118,6 +129,7 @@ const common = {
   limits: scoringLimits.prefault({}),
   guard: canaryGuard.prefault({}),
   tls: servingTls.optional(),
+  micro_batching: microBatching.optional().meta({ description: "Each request is run by itself when absent" }),
   capture: z
     .strictObject({ enabled: z.boolean().default(true), ...capturing })
     .prefault({})
@@ -171,6 +183,7 @@ export const replicaPlan = z.strictObject({
   limits: scoringLimits.prefault({}),
   guard: canaryGuard.prefault({}),
   tls: servingTls.optional(),
+  micro_batching: microBatching.optional(),
   auth: z.strictObject({ key_hashes: z.array(z.string().regex(SHA256)).min(1) }).optional(),
   capture: z
     .strictObject({ collector: z.url(), ...capturing, api_key_file: z.string().optional() })

@@ -16,6 +16,8 @@ interface DeployOptions extends Options {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsClientCa?: string;
+  readonly microBatch?: string;
+  readonly microBatchMs?: string;
   readonly sample?: string;
   readonly recordTime?: string;
   readonly batchMs?: string;
@@ -49,6 +51,8 @@ leeway deploy rollback churn-live --why "complaints"`,
     .option("--tls-cert <file>", "score over TLS with this certificate (PEM, on the server's machine)")
     .option("--tls-key <file>", "its key")
     .option("--tls-client-ca <file>", "callers must have a certificate that this one has signed")
+    .option("--micro-batch <rows>", "run instances of several requests at once, at most so many; 0 ends it")
+    .option("--micro-batch-ms <ms>", "longest that a request waits for others; 0 when it is new")
     .option("--sample <share>", "share of the scored instances that is collected; 1 when it is new")
     .option("--batch-ms <ms>", "longest that a record waits for others to be sent with; 1000 when it is new")
     .addOption(
@@ -167,6 +171,7 @@ function specOf(written: string, options: DeployOptions, before: DeploymentStatu
     ...(options.host === undefined ? {} : { host: options.host }),
     ...(options.port === undefined ? {} : { port: numberOf("--port", options.port) }),
     ...tlsOf(options, kept),
+    ...microBatchOf(options, kept),
     ...(options.replicas === undefined ? {} : { replicas: replicasOf(options.replicas) }),
     capture: {
       ...kept.capture,
@@ -187,6 +192,22 @@ function tlsOf({ tlsCert, tlsKey, tlsClientCa }: DeployOptions, { tls }: Partial
       ...(tlsCert === undefined ? {} : { cert_file: resolve(tlsCert) }),
       ...(tlsKey === undefined ? {} : { key_file: resolve(tlsKey) }),
       ...(tlsClientCa === undefined ? {} : { client_ca_file: resolve(tlsClientCa) }),
+    },
+  };
+}
+
+function microBatchOf(
+  { microBatch, microBatchMs }: DeployOptions,
+  { micro_batching }: Partial<DeploymentSpec>,
+): object {
+  const rows = microBatch === undefined ? undefined : numberOf("--micro-batch", microBatch);
+  if (rows === 0) return { micro_batching: undefined };
+  if (rows === undefined && microBatchMs === undefined) return {};
+  return {
+    micro_batching: {
+      ...micro_batching,
+      ...(rows === undefined ? {} : { max_rows: rows }),
+      ...(microBatchMs === undefined ? {} : { max_delay_ms: numberOf("--micro-batch-ms", microBatchMs) }),
     },
   };
 }

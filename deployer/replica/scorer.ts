@@ -52,7 +52,12 @@ export class Scorer {
   static async load(plan: ReplicaPlan, threads: number, log: ReplicaLog): Promise<Scorer> {
     const versions = new Map<string, ServedVersion>();
     const load = async (planned: PlannedVersion) =>
-      versions.get(planned.version) ?? (await ServedVersion.load(planned, { threads, limits: plan.limits }));
+      versions.get(planned.version) ??
+      (await ServedVersion.load(planned, {
+        threads,
+        limits: plan.limits,
+        microBatching: plan.micro_batching,
+      }));
     for (const planned of plan.versions) versions.set(planned.version, await load(planned));
     const shadow = plan.shadow && new Shadow(await load(plan.shadow.version), plan.shadow.fraction);
     const { capture } = plan;

@@ -2,15 +2,23 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { checkShape, type RunInputs } from "../../protocols/model-input.ts";
 import { short, type Tensor } from "../../protocols/tensor.ts";
-import type { PlannedVersion, ScoringLimits } from "../../schema/deployment.ts";
+import type { MicroBatching, PlannedVersion, ScoringLimits } from "../../schema/deployment.ts";
 import { ServiceError } from "../../schema/errors.ts";
 import type { ModelSignature } from "../../schema/signature.ts";
 import { wordsOf } from "../onnx/check-model.ts";
+import { takesBatches } from "../onnx/example-input.ts";
 import { type RawTensor, type RuntimeDatatype, rawTensor, tensorOf } from "../onnx/raw-tensor.ts";
 import { emptyCounts, type ScoringCounts } from "./counts.ts";
+import { type BatchedRun, MicroBatch } from "./micro-batch.ts";
 import { type InferencePlace, ModelRunner } from "./model-runner.ts";
 import type { ThreadRun } from "./model-thread.ts";
 import { differenceFrom, sampleTensor } from "./self-check.ts";
+
+interface ServingOptions {
+  readonly threads: number;
+  readonly limits: ScoringLimits;
+  readonly microBatching: MicroBatching | undefined;
+}
 
 /** How much of an average a new run makes. */
 const NEWEST = 0.1;
@@ -21,15 +29,22 @@ export class ServedVersion {
   readonly signature: ModelSignature;
   readonly #runner: ModelRunner;
   readonly #limits: ScoringLimits;
+  readonly #batch: MicroBatch | undefined;
   readonly #specs: ReadonlyMap<string, ModelSignature["inputs"][number]>;
   readonly counts = emptyCounts();
   #waiting = 0;
   #averageMs: number;
 
-  private constructor(plan: PlannedVersion, runner: ModelRunner, limits: ScoringLimits) {
+  private constructor(
+    plan: PlannedVersion,
+    runner: ModelRunner,
+    { limits, microBatching }: Omit<ServingOptions, "threads">,
+  ) {
     this.version = plan.version;
     this.#runner = runner;
     this.#limits = limits;
+    this.#batch =
+      microBatching && new MicroBatch(microBatching, (inputs, rows) => this.#runner.run(inputs, rows));
     this.#averageMs = Number.isFinite(runner.place.run_ms) ? runner.place.run_ms : 1;
     const { feature_names, class_labels } = plan.signature;
     this.signature = {
@@ -51,7 +66,7 @@ export class ServedVersion {
    */
   static async load(
     plan: PlannedVersion,
-    { threads, limits }: { readonly threads: number; readonly limits: ScoringLimits },
+    { threads, limits, microBatching }: ServingOptions,
   ): Promise<ServedVersion> {
     const refuse = (why: string) =>
       new ServiceError("unavailable", `version ${plan.version} cannot be served: ${why}`);
@@ -62,7 +77,10 @@ export class ServedVersion {
         rawTensor(sampleTensor(tensor), tensor.datatype as RuntimeDatatype),
       ); // loaded models have no other
       const runner = await ModelRunner.load(plan.model_file, { threads, sample });
-      const served = new ServedVersion(plan, runner, limits);
+      const served = new ServedVersion(plan, runner, { limits, microBatching });
+      const { inputs, outputs: given } = served.signature;
+      if (microBatching && !(takesBatches(inputs) && takesBatches(given)))
+        throw refuse("micro-batching needs a model whose inputs and outputs have an open first dimension");
       if (plan.sample) {
         const outputs = await served.run([plan.sample.inputs.map(sampleTensor)], 1);
         const difference = differenceFrom(plan.sample, outputs);
@@ -95,7 +113,7 @@ export class ServedVersion {
     if (!first || others.length > 0) return this.#runInTurn(raw, rows);
     let run: ThreadRun | Promise<ThreadRun>;
     try {
-      run = this.#runner.run(first, rows);
+      run = this.#batch ? this.#batch.run(first, rows) : this.#runner.run(first, rows);
     } catch (error) {
       throw asFailure(error);
     }
@@ -104,12 +122,14 @@ export class ServedVersion {
     return run.outputs.map(tensorOf);
   }
 
-  async #waitFor(run: Promise<ThreadRun>, rows: number): Promise<readonly Tensor[]> {
+  async #waitFor(run: Promise<ThreadRun | BatchedRun>, rows: number): Promise<readonly Tensor[]> {
     const asked = performance.now();
     this.#waiting += 1;
     try {
-      const { outputs, runMs } = await this.#inTime(run, asked);
-      this.#count({ runs: 1, rows, runMs, queueMs: performance.now() - asked - runMs });
+      const done = await this.#inTime(run, asked);
+      const { outputs, runMs } = done;
+      const runs = "runs" in done ? done.runs : 1;
+      this.#count({ runs, rows, runMs, queueMs: performance.now() - asked - runMs });
       return outputs.map(tensorOf);
     } catch (error) {
       throw asFailure(error);

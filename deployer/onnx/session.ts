@@ -1,3 +1,4 @@
+import "./without-telemetry.ts";
 import { type OnnxValue, Tensor as RuntimeTensor } from "onnxruntime-node";
 import { type Binding, binding, initOrt } from "onnxruntime-node/dist/binding.js";
 import type { TensorSpec } from "../../schema/signature.ts";

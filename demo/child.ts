@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
-import { extname, join } from "node:path";
 import { createInterface } from "node:readline";
-import { packageRoot } from "../app/package-root.ts";
+import { moduleArguments, withoutSettings } from "./own-module.ts";
 
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 25_000;
@@ -30,9 +29,7 @@ export interface Program {
  * message "listening", at which address. Everything it prints goes to its log file.
  */
 export async function startChild({ name, module, args, env = {}, logFile }: Program): Promise<Child> {
-  const own = extname(import.meta.filename); // .ts under tsx, whose loader is in execArgv; .js when built
-  const file = own === ".ts" ? join(packageRoot, `${module}.ts`) : join(packageRoot, "dist", `${module}.js`);
-  const child = spawn(process.execPath, [...process.execArgv, file, ...args], {
+  const child = spawn(process.execPath, [...moduleArguments(module), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...withoutSettings(process.env), ...env },
     detached: true, // a terminal's Ctrl-C comes to the demo alone, which then stops the others in order
@@ -74,11 +71,6 @@ export async function startChild({ name, module, args, env = {}, logFile }: Prog
     killNow();
     throw error;
   }
-}
-
-/** The demo is the same for everybody: whatever a user has set for a Leeway of his own does not count here. */
-function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("LEEWAY_")));
 }
 
 function listeningAt({ stdout }: ChildProcess): Promise<string> {

@@ -4,7 +4,8 @@ import { type FlightSource, openFlights } from "./flights.ts";
 import { type LateModel, trainModel } from "./model.ts";
 import { type Narrator, openNarrator } from "./narrator.ts";
 import type { Observed } from "./observed.ts";
-import { configure, DAILY, putBaseline } from "./set-up.ts";
+import { DEPLOYMENT } from "./serving.ts";
+import { configure, DAILY, MODEL } from "./set-up.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { replayStory } from "./story.ts";
 import { layOut, tableLines } from "./story-table.ts";
@@ -70,20 +71,27 @@ async function told({
   narrator.say(
     `A logistic regression on ${count(january.length)} flights of January foretells whether a flight arrives more than 15 minutes late, from its hour, weekday, distance, origin and destination. AUC ${trial.auc.toFixed(3)} on the last week, which it had not seen (0.5 is guessing).`,
   );
+  narrator.heading("From the model to a service");
   const stage = await openStage({
-    first: { version: "1", model },
+    first: [
+      { model, flights: january },
+      {
+        description: "logistic regression, trained on January",
+        why: "the first",
+        properties: { auc: trial.auc.toFixed(4), log_loss: trial.log_loss.toFixed(4) },
+      },
+    ],
     monitor: DAILY,
-    say: (text) => narrator.say(text, "trainer"),
+    narrator,
   });
   let folder: "remove" | "keep" = "keep";
   try {
-    await putBaseline(stage.leeway, "1", { model, flights: january });
     await configure(stage.leeway, stage);
     narrator.say(
       `Leeway is up at ${stage.leeway.url}, with January as its baseline, a daily and a weekly monitor, two alert rules and a retrain policy: the day compares hour, distance, origin, destination and the model's probability, the week also the labels.`,
     );
     narrator.heading("February to June: production");
-    const replay = replayStory({ stage, flights, narrator, from: FEBRUARY, to: JULY });
+    const replay = replayStory({ stage, flights, narrator, from: FEBRUARY, to: JULY, asked });
     const observed = await Promise.race([replay, stage.ended, asked]);
     if (observed === "stop") {
       folder = "remove";
@@ -134,13 +142,15 @@ async function lookAround(narrator: Narrator, stage: Stage, asked: Promise<"stop
   narrator.say(`${url}/docs`, "API");
   narrator.say(`curl '${url}/v1/models/flights/drift?monitor=daily&limit=1'`, "results");
   narrator.say(`curl ${url}/metrics`, "metrics");
+  narrator.say(`LEEWAY_URL=${url} npx leeway deploy status ${DEPLOYMENT}`, "deployment");
+  narrator.say(`LEEWAY_URL=${url} npx leeway query "select * from ${MODEL} limit 3"`, "records");
   narrator.say("Ctrl-C ends it, and removes its data.");
   await Promise.race([asked, stage.ended]);
 }
 
 function askedToStop(): Promise<"stop"> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve("stop"));
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve("stop"));
   });
 }
 

@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
 import { AnsweredError, type ApiClient } from "../app/api-client.ts";
-import type { IngestAnswer, LabelRecord, ScoringRecord } from "../schema/record.ts";
+import type { IngestAnswer, LabelRecord } from "../schema/record.ts";
 import type { Flight } from "./flights.ts";
 import { chunksOf, inParallel } from "./in-parallel.ts";
-import type { FlightInputs } from "./model.ts";
+import type { ScoringClient } from "./scoring-client.ts";
+import { MODEL } from "./set-up.ts";
 
-const BATCH_ROWS = 500;
-const BATCHES_AT_ONCE = 3;
+const LABELS_PER_CALL = 2_000;
+const CALLS_AT_ONCE = 3;
 const MOST_TRIES = 20;
+const LOOK_EVERY_MS = 25;
+const STORED_PATIENCE_MS = 30_000;
 
 /** What was sent to Leeway and what it said became of it. */
 export interface Sent {
@@ -22,70 +24,65 @@ export function nothingSent(): Sent {
   return { sent: 0, stored: 0, duplicates: 0, rejected: 0 };
 }
 
-const predictAnswer = z.object({
-  version: z.string(),
-  predictions: z.array(z.object({ probability: z.number() })),
-});
-type Scores = z.infer<typeof predictAnswer>;
-
-/** Asks the scoring service, as whoever sells tickets would. */
-async function predict(scoringUrl: string, rows: readonly FlightInputs[]): Promise<Scores> {
-  const response = await fetch(`${scoringUrl}/predict`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ rows }),
-  });
-  if (!response.ok)
-    throw new Error(`the scoring service answered ${response.status}: ${await response.text()}`);
-  return predictAnswer.parse(await response.json());
+/** A flight that was scored: by the call's id and its place in it the record is found, and the label comes to it. */
+export interface ScoredFlight extends Flight {
+  readonly call: string;
+  readonly row: number;
 }
 
-/** Scores the flights and hands inputs and answers on to Leeway, a few batches at a time. */
-export async function scoreAndSend(
-  {
-    leeway,
-    scoringUrl,
-    model,
-  }: { readonly leeway: ApiClient; readonly scoringUrl: string; readonly model: string },
+/** Has the deployment score the flights, in a call for each hour; its replicas hand on what they were asked and answered. */
+export async function scoreDay(
+  client: ScoringClient,
   flights: readonly Flight[],
   counts: Sent,
-): Promise<void> {
-  await inParallel(chunksOf(flights, BATCH_ROWS), BATCHES_AT_ONCE, async (batch) => {
-    const started = performance.now();
-    const { version, predictions } = await predict(
-      scoringUrl,
-      batch.map(({ inputs }) => inputs),
-    );
-    const latency_ms = Math.round((performance.now() - started) * 1_000) / 1_000;
-    const records = batch.map(({ id, time, inputs }, i): Omit<ScoringRecord, "row"> => {
-      const prediction = predictions[i];
-      if (!prediction)
-        throw new Error(`the scoring service answered ${predictions.length} of ${batch.length} rows`);
-      return {
-        id,
-        time: time.toISOString(),
-        version,
-        inputs: { ...inputs },
-        outputs: prediction,
-        status: 200,
-        latency_ms,
-      };
-    });
-    await sendLines(leeway, { path: `/v1/models/${model}/records`, items: records, counts });
+): Promise<ScoredFlight[]> {
+  const hours = new Map<string, ScoredFlight[]>();
+  for (const flight of flights) {
+    const call = `flights-${flight.time.toISOString().slice(0, 13)}`;
+    const hour = hours.get(call) ?? [];
+    hours.set(call, hour);
+    hour.push({ ...flight, call, row: hour.length });
+  }
+  await inParallel([...hours], CALLS_AT_ONCE, async ([call, hour]) => {
+    const at = new Date(`${call.slice("flights-".length)}:00:00Z`);
+    const inputs = hour.map((flight) => flight.inputs);
+    const scored = await client.score(call, at, inputs);
+    counts.sent += scored;
   });
+  return [...hours.values()].flat();
+}
+
+/** Waits until Leeway has what the replicas have sent, as its own metrics count it. */
+export async function recordsStored(leeway: ApiClient, counts: Sent): Promise<void> {
+  const patience = performance.now() + STORED_PATIENCE_MS;
+  for (;;) {
+    const text = await (await leeway.call({ path: "/metrics" })).text();
+    const of = (outcome: string) =>
+      Number(
+        new RegExp(
+          `^leeway_records_total\\{(?=.*model="${MODEL}").*outcome="${outcome}".*\\} (\\d+)`,
+          "m",
+        ).exec(text)?.[1] ?? 0,
+      );
+    counts.stored = of("stored");
+    counts.duplicates = of("duplicate");
+    counts.rejected = of("rejected");
+    if (counts.stored + counts.rejected >= counts.sent || performance.now() > patience) return;
+    await sleep(LOOK_EVERY_MS);
+  }
 }
 
 /** Tells Leeway how the flights ended. */
 export async function sendLabels(
-  { leeway, model }: { readonly leeway: ApiClient; readonly model: string },
-  flights: readonly Flight[],
+  leeway: ApiClient,
+  flights: readonly ScoredFlight[],
   { knownAt, counts }: { readonly knownAt: Date; readonly counts: Sent },
 ): Promise<void> {
   const labels = flights.map(
-    ({ id, late }): Omit<LabelRecord, "row"> => ({ id, label: late, time: knownAt.toISOString() }),
+    ({ call, row, late }): LabelRecord => ({ id: call, row, label: late, time: knownAt.toISOString() }),
   );
-  await inParallel(chunksOf(labels, 4 * BATCH_ROWS), BATCHES_AT_ONCE, (items) =>
-    sendLines(leeway, { path: `/v1/models/${model}/labels`, items, counts }),
+  await inParallel(chunksOf(labels, LABELS_PER_CALL), CALLS_AT_ONCE, (items) =>
+    sendLines(leeway, { path: `/v1/models/${MODEL}/labels`, items, counts }),
   );
 }
 

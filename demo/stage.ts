@@ -1,23 +1,21 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ApiClient } from "../app/api-client.ts";
 import { type Child, startChild } from "./child.ts";
+import { commandLine } from "./command-line.ts";
 import { type Inbox, openInbox } from "./inbox.ts";
-import type { LateModel } from "./model.ts";
-import { putBaseline } from "./set-up.ts";
-import { openTrainer, type Trainer } from "./trainer.ts";
-
-/** A model and the number it is known by. */
-export interface Version {
-  readonly version: string;
-  readonly model: LateModel;
-}
+import type { Narrator } from "./narrator.ts";
+import { DEPLOYMENT, Serving } from "./serving.ts";
+import { openTrainer } from "./trainer.ts";
+import { watchReplicas } from "./watch-replicas.ts";
 
 /** Everybody the story needs, up and listening on this machine only. */
 export interface Stage {
   readonly leeway: ApiClient;
+  readonly serving: Serving;
+  /** Address of the deployment. */
   readonly scoringUrl: string;
   readonly inbox: Inbox;
   readonly trainerUrl: string;
@@ -29,16 +27,16 @@ export interface Stage {
   close(folder: "remove" | "keep"): Promise<void>;
 }
 
-/** Opens the inbox and the trainer here, Leeway and the scoring service as processes of their own. */
+/** Opens the inbox and the trainer here, and Leeway as a process of its own, which serves the first model. */
 export async function openStage({
   first,
   monitor,
-  say,
+  narrator,
 }: {
-  readonly first: Version;
+  readonly first: Parameters<Serving["start"]>;
   /** Whose word on data faults the trainer takes. */
   readonly monitor: string;
-  readonly say: (text: string) => void;
+  readonly narrator: Narrator;
 }): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), "leeway-demo-"));
   const opened: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
@@ -48,22 +46,39 @@ export async function openStage({
   try {
     const inbox = await openInbox();
     opened.push(() => inbox.close());
-    const service = await startLeeway(folder, inbox);
+    const dataDir = join(folder, "leeway-data");
+    const service = await startLeeway({ folder, dataDir, inbox });
     opened.push(() => service.stop());
-    const scoring = await startScoring(folder, first);
-    opened.push(() => scoring.stop());
     const leeway = new ApiClient({ url: service.url });
+    const deployment = `/v1/deployments/${DEPLOYMENT}`;
+    opened.push(watchReplicas(dataDir, () => leeway.json({ method: "DELETE", path: deployment })));
+    const serving = new Serving({ leeway, command: commandLine(service.url), narrator, folder });
+    const scoringUrl = await serving.start(...first);
     const secret = `whsec_${randomBytes(32).toString("base64")}`;
-    const trainer = await openLiveTrainer({ leeway, scoringUrl: scoring.url, first, secret, monitor, say });
+    const trainer = await openTrainer({
+      secret,
+      monitor,
+      inProduction: () => serving.champion,
+      say: (text) => narrator.say(text, "trainer"),
+      deploy: ({ run, parent, datasetHash, after, ...trained }) =>
+        serving.challenge(trained, {
+          description: "logistic regression, trained on four weeks that drifted",
+          why: "better on the last week, which was held out",
+          run: { id: run, parent },
+          datasetHash,
+          properties: { auc: after.auc.toFixed(4), log_loss: after.log_loss.toFixed(4) },
+        }),
+    });
     opened.push(() => trainer.close());
     return {
       leeway,
-      scoringUrl: scoring.url,
+      serving,
+      scoringUrl,
       inbox,
       trainerUrl: trainer.url,
       secret,
       folder,
-      ended: Promise.race([service.ended, scoring.ended]),
+      ended: service.ended,
       close: (kept) => closeAll(kept === "keep" ? opened.slice(1) : opened),
     };
   } catch (error) {
@@ -72,54 +87,20 @@ export async function openStage({
   }
 }
 
-function startLeeway(folder: string, inbox: Inbox): Promise<Child> {
+function startLeeway({
+  folder,
+  dataDir,
+  inbox,
+}: {
+  readonly folder: string;
+  readonly dataDir: string;
+  readonly inbox: Inbox;
+}): Promise<Child> {
   return startChild({
     name: "leeway serve",
     module: "app/cli",
-    args: ["serve", "--port", "0", "--data-dir", join(folder, "leeway-data")],
+    args: ["serve", "--port", "0", "--data-dir", dataDir],
     env: { LEEWAY_SMTP_URL: inbox.url, LEEWAY_SMTP_FROM: "leeway@example.org" },
     logFile: join(folder, "leeway.log"),
-  });
-}
-
-async function startScoring(folder: string, first: Version): Promise<Child> {
-  const file = join(folder, "model.json");
-  await writeFile(file, JSON.stringify(first));
-  return startChild({
-    name: "the scoring service",
-    module: "demo/scoring-service",
-    args: ["--model", file],
-    logFile: join(folder, "scoring.log"),
-  });
-}
-
-/** The trainer, with the way a better model goes live: the baseline it is compared with first, then the model. */
-async function openLiveTrainer({
-  leeway,
-  scoringUrl,
-  first,
-  ...options
-}: {
-  readonly leeway: ApiClient;
-  readonly scoringUrl: string;
-  readonly first: Version;
-  readonly secret: string;
-  readonly monitor: string;
-  readonly say: (text: string) => void;
-}): Promise<Trainer> {
-  let live = first;
-  return openTrainer({
-    ...options,
-    inProduction: () => live,
-    deploy: async ({ version, model, flights }) => {
-      await putBaseline(leeway, version, { model, flights });
-      const response = await fetch(`${scoringUrl}/model`, {
-        method: "PUT",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ version, model }),
-      });
-      if (!response.ok) throw new Error(`the scoring service refused version ${version}: ${response.status}`);
-      live = { version, model };
-    },
   });
 }

@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { DeploymentStatus } from "../schema/deployment.ts";
 import type { WindowResult } from "../schema/drift-result.ts";
 import type { RetrainDecision, RetrainRun } from "../schema/retrain.ts";
 import { backgroundOf } from "./background.ts";
 import { asFed, UNIT_FAULT } from "./fault.ts";
-import type { Flight, FlightSource } from "./flights.ts";
+import type { FlightSource } from "./flights.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Narrator } from "./narrator.ts";
 import type { Observed } from "./observed.ts";
-import { nothingSent, scoreAndSend, sendLabels } from "./replay.ts";
+import { nothingSent, recordsStored, type ScoredFlight, scoreDay, sendLabels } from "./replay.ts";
+import { ScoringClient } from "./scoring-client.ts";
+import { DEPLOYMENT } from "./serving.ts";
 import { DAILY, MODEL, POLICY, WEEKLY } from "./set-up.ts";
 import type { Stage } from "./stage.ts";
 import { calledColumns, dayOf, describe, keyOf, spanOf } from "./words.ts";
@@ -26,19 +29,27 @@ export async function replayStory({
   narrator,
   from,
   to,
+  asked,
 }: {
   readonly stage: Stage;
   readonly flights: FlightSource;
   readonly narrator: Narrator;
   readonly from: Date;
   readonly to: Date;
+  /** To stop; what is told then is no story any more. */
+  readonly asked: Promise<"stop">;
 }): Promise<Observed> {
-  const { leeway, scoringUrl, inbox } = stage;
+  const { leeway, serving, inbox } = stage;
+  const client = new ScoringClient(stage.scoringUrl);
+  let state: "telling" | "stopped" = "telling";
+  void asked.then(() => {
+    state = "stopped";
+  });
   const days: WindowResult[] = [];
   const weeks: WindowResult[] = [];
   const records = nothingSent();
   const labels = nothingSent();
-  const awaitingLabels: { readonly knownAt: Date; readonly flights: readonly Flight[] }[] = [];
+  const awaitingLabels: { readonly knownAt: Date; readonly flights: readonly ScoredFlight[] }[] = [];
   const mails = new MailReader(inbox, narrator);
   const progress = narrator.progress("Replaying", await flights.count(from, to));
   const check = async (monitor: string, start: Date, end: Date) => {
@@ -50,19 +61,22 @@ export async function replayStory({
     const next = new Date(day.getTime() + DAY_MS);
     if (day.getTime() === UNIT_FAULT.from.getTime()) announceFault(narrator);
     const left = (await flights.between(day, next)).map(asFed);
-    await scoreAndSend({ leeway, scoringUrl, model: MODEL }, left, records);
-    awaitingLabels.push({ knownAt: new Date(next.getTime() + LABELS_LATE_DAYS * DAY_MS), flights: left });
+    const scored = await scoreDay(client, left, records);
+    awaitingLabels.push({ knownAt: new Date(next.getTime() + LABELS_LATE_DAYS * DAY_MS), flights: scored });
     while ((awaitingLabels[0]?.knownAt ?? to) <= next) {
       const known = awaitingLabels.shift();
-      if (known) await sendLabels({ leeway, model: MODEL }, known.flights, { ...known, counts: labels });
+      if (known) await sendLabels(leeway, known.flights, { ...known, counts: labels });
     }
     progress.update(records.sent, dayOf(day));
+    await recordsStored(leeway, records);
+    if (state !== "telling") throw new Error("the replay was stopped");
     for (const result of await check(DAILY, day, next)) {
       tellDay(narrator, result, days.at(-1));
       days.push(result);
       if (result.dataset.verdict === "quality" && mails.read === 0) await mails.next();
     }
     mails.readNew();
+    await serving.settle();
     if (next.getUTCDay() !== MONDAY) continue;
     for (const result of await check(WEEKLY, new Date(next.getTime() - 7 * DAY_MS), next)) {
       tellWeek(narrator, result, weeks.at(-1));
@@ -70,15 +84,34 @@ export async function replayStory({
       await followDecision(stage, narrator, mails);
     }
   }
-  for (const known of awaitingLabels)
-    await sendLabels({ leeway, model: MODEL }, known.flights, { ...known, counts: labels });
+  for (const known of awaitingLabels) await sendLabels(leeway, known.flights, { ...known, counts: labels });
   progress.end();
+  client.close();
   mails.readNew();
   const { decisions } = await leeway.json<{ decisions: RetrainDecision[] }>({
     path: `/v1/retrain-policies/${POLICY}/decisions?limit=500`,
   });
   const { runs } = await leeway.json<{ runs: RetrainRun[] }>({ path: `/v1/retrain-runs?model=${MODEL}` });
-  return { days, weeks, decisions: decisions.toReversed(), runs, mails: inbox.mails, records, labels };
+  const { plans } = await leeway.json<DeploymentStatus>({ path: `/v1/deployments/${DEPLOYMENT}` });
+  return {
+    days,
+    weeks,
+    decisions: decisions.toReversed(),
+    runs,
+    mails: inbox.mails,
+    calls: client.calls,
+    plans,
+    answered: await answeredBy(leeway),
+    records,
+    labels,
+  };
+}
+
+/** Records by version, by the SQL that anybody may ask. */
+async function answeredBy(leeway: Stage["leeway"]): Promise<Record<string, number>> {
+  const sql = `select version, count(distinct (record_id, "row"))::double from ${MODEL} group by 1 order by 1`;
+  const { rows } = await leeway.send<{ rows: [string, number][] }>("POST", "/v1/query", { sql });
+  return Object.fromEntries(rows);
 }
 
 function announceFault(narrator: Narrator): void {

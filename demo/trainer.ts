@@ -31,8 +31,11 @@ const driftAnswer = z.object({
 });
 
 /** A model that came out of a run, and what it learned from. */
-interface Candidate {
-  readonly version: string;
+export interface Candidate {
+  readonly run: string;
+  /** The version it went on from. */
+  readonly parent: string;
+  readonly datasetHash: string;
   readonly model: LateModel;
   readonly flights: readonly CollectedFlight[];
   readonly before: Evaluation;
@@ -51,8 +54,8 @@ export interface TrainerOptions {
   /** The monitor whose data faults are left out of the training data. */
   readonly monitor: string;
   readonly inProduction: () => { readonly version: string; readonly model: LateModel };
-  /** Puts the new model live, before the run is reported as completed. */
-  readonly deploy: (candidate: Candidate) => Promise<void>;
+  /** Has the new model serve, before the run is reported as completed; answers its version. */
+  readonly deploy: (candidate: Candidate) => Promise<string>;
   readonly say: (text: string) => void;
 }
 
@@ -106,19 +109,24 @@ async function train(asked: Request, options: TrainerOptions): Promise<void> {
     const faulty = await faultyDays(asked, options.monitor);
     const usable = flights.filter(({ time }) => !faulty.has(dayOf(time)));
     const current = options.inProduction();
-    const candidate = trial(usable, { to: new Date(asked.data.to), current });
+    const candidate = {
+      ...trial(usable, { to: new Date(asked.data.to), current }),
+      run: asked.run_id,
+      parent: current.version,
+      datasetHash: `sha256:${sha256}`,
+    };
     options.say(
       `Trainer: ${usable.length} labelled flights downloaded, ${faulty.size === 0 ? "no day" : [...faulty].join(" and ")} left out as a data fault. ` +
         `On the last ${HELD_OUT_DAYS} days, held out: ${compared(candidate)}.`,
     );
-    if (candidate.outcome === "better") await options.deploy(candidate);
+    const version = candidate.outcome === "better" ? await options.deploy(candidate) : undefined;
     await report(asked, {
       status: "completed",
       message:
-        candidate.outcome === "better"
-          ? `better on the last ${HELD_OUT_DAYS} days, which were held out; live now`
+        version !== undefined
+          ? `better on the last ${HELD_OUT_DAYS} days, which were held out: version ${version} is a canary now`
           : `not better on the last ${HELD_OUT_DAYS} days, which were held out; version ${current.version} stays`,
-      ...(candidate.outcome === "better" ? { version: candidate.version } : {}),
+      ...(version === undefined ? {} : { version }),
       metrics: {
         held_out_flights: candidate.after.flights,
         auc: candidate.after.auc,
@@ -152,7 +160,7 @@ function trial(
     to,
     current,
   }: { readonly to: Date; readonly current: { readonly version: string; readonly model: LateModel } },
-): Candidate {
+): Omit<Candidate, "run" | "parent" | "datasetHash"> {
   const split = new Date(to.getTime() - HELD_OUT_DAYS * DAY_MS);
   const heldOut = flights.filter(({ time }) => time >= split);
   const tried = trainModel(
@@ -162,7 +170,6 @@ function trial(
   const before = evaluateModel(current.model, heldOut);
   const after = evaluateModel(tried, heldOut);
   return {
-    version: String(Number(current.version) + 1),
     model: trainModel(flights, current.model),
     flights,
     before,

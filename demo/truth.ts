@@ -14,7 +14,7 @@ const FACTOR_TOLERANCE = 0.005;
 
 /** Everything the story rests on. The demo ends with exit code 0 only when all of it holds. */
 export function claimsOf(observed: Observed): Claim[] {
-  const { days, weeks, decisions, runs, mails, records, labels } = observed;
+  const { days, weeks, decisions, runs, mails, calls, plans, answered, records, labels } = observed;
   const before = days.filter(({ to }) => Date.parse(to) <= UNIT_FAULT.from.getTime());
   const first = days.find(({ from }) => Date.parse(from) === UNIT_FAULT.from.getTime());
   const found = distanceIn(first);
@@ -31,6 +31,9 @@ export function claimsOf(observed: Observed): Claim[] {
   const drifted = weeks
     .find(({ from }) => Date.parse(from) === Date.parse(request?.window.from ?? ""))
     ?.columns.filter(({ verdict }) => verdict === "drifted");
+  const better = runs.flatMap(({ reports }) => reports.flatMap((report) => report.version ?? []));
+  const live = plans.filter(({ outcome }) => outcome !== "failed").map(({ kind }) => kind);
+  const unanswered = Object.values(answered).reduce((sum, count) => sum - count, records.sent);
   return [
     claim(
       `distance is quiet in each of the ${before.length} days before the fault`,
@@ -61,9 +64,26 @@ export function claimsOf(observed: Observed): Claim[] {
       run ? `it is ${run.status}: ${run.reports.at(-1)?.message ?? "no word"}` : "there was no run",
     ),
     claim(
+      better.length === 0
+        ? "nothing better came of it, and the first model went on serving"
+        : `version ${better.join(" and ")} was a canary, then had all calls`,
+      better.every((version) => (answered[version] ?? 0) > 0) &&
+        live.filter((kind) => kind === "promotion").length === better.length &&
+        live.length === 1 + 2 * better.length,
+      `the plans were ${live.toReversed().join(", ")}, and ${JSON.stringify(answered)} records were answered by version`,
+    ),
+    claim(
+      `the deployment answered all of ${calls.made.toLocaleString("en-US")} calls, also while its version changed`,
+      calls.made > 0 && calls.failed === 0,
+      `${calls.failed} of them failed`,
+    ),
+    claim(
       "every record and every label that was sent is stored once",
-      [records, labels].every(({ sent, stored, rejected }) => sent > 0 && sent === stored && rejected === 0),
-      `records ${JSON.stringify(records)}, labels ${JSON.stringify(labels)}`,
+      unanswered === 0 &&
+        [records, labels].every(
+          ({ sent, stored, rejected }) => sent > 0 && sent === stored && rejected === 0,
+        ),
+      `records ${JSON.stringify(records)}, of which ${unanswered} are not found, labels ${JSON.stringify(labels)}`,
     ),
   ];
 }

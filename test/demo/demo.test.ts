@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,6 +13,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** What the demo made there; tsx keeps its cache beside it. */
 function leftovers(): string[] {
   return readdirSync(folder).filter((name) => !name.startsWith("tsx-"));
+}
+
+/** Processes that have to do with that folder: replicas outlive the server that has started them. */
+function running(): string[] {
+  const all = execFileSync("ps", ["-A", "-o", "args"], { encoding: "utf8" }).split("\n");
+  return all.filter((line) => line.includes(folder));
 }
 
 async function demo(
@@ -48,12 +54,18 @@ describe("the demo", () => {
   });
 
   it.each([
+    [/leeway model register flights .*--alias champion/, "the model is registered"],
+    [/leeway deploy flights-live flights@champion/, "it is deployed"],
+    [/flights-live: running, 1 of 1 replicas/, "it serves"],
     [/INJECTED BY THIS DEMO/, "the fault is announced"],
     [/distance is called a data fault: .*multiplied by 1\.609: miles to\s+kilometres/, "it is named"],
     [/A mail to on-call@example\.org: .*data fault in distance/, "a mail came"],
     [/\| Likely cause: values look multiplied by 1\.609/, "its text is printed"],
     [/Leeway asks for retraining: 2 of the last 3 windows drifted/, "a retrain is requested with a reason"],
     [/Run completed: /, "the trainer reported back"],
+    [/flights@challenger --canary 25/, "the better model is a canary first"],
+    [/leeway deploy promote flights-live/, "it is promoted"],
+    [/answered all of 3,590 calls/, "no call failed"],
     [/Replaying 100 %/, "there is progress to be seen"],
     [/window +rows +drifted features +cause +action/, "it ends with the table"],
   ])("prints %s: %s", (words) => {
@@ -62,12 +74,14 @@ describe("the demo", () => {
 
   it("leaves nothing behind", () => {
     expect(leftovers()).toEqual([]);
+    expect(running()).toEqual([]);
   });
 
   it("ends in order when it is interrupted", async () => {
     const { code, out } = await demo([], /Replaying/);
     expect(code, out).toBe(130);
     expect(leftovers()).toEqual([]);
+    expect(running()).toEqual([]);
   });
 
   it("says what it does not know", async () => {

@@ -47,5 +47,5 @@ it("answers as the model it was made of, also of what training did not see", asy
   expect(others).toEqual([]);
   expect(answer).toMatchObject({ name: "probability", dims: [4] });
   const found = Array.from(answer?.data ?? [], Number);
-  flights.forEach((inputs_, at) => expect(found[at]).toBeCloseTo(scoreFlight(model, inputs_), 6));
+  for (const [at, asked] of flights.entries()) expect(found[at]).toBeCloseTo(scoreFlight(model, asked), 6);
 });

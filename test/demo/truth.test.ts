@@ -73,8 +73,22 @@ const run: RetrainRun = {
   data: { from: "", to: "" },
   drift: null,
   delivery: null,
-  reports: [],
+  reports: [{ status: "completed", version: "2", at: "2026-01-01T00:00:00Z" }],
 };
+const plan = {
+  why: null,
+  created_at: "2026-01-01T00:00:00Z",
+  error: null,
+  versions: [],
+  shadow: null,
+  replicas: 1,
+  rolled_back_to: null,
+};
+const plans: Observed["plans"] = [
+  { ...plan, number: 3, kind: "promotion", outcome: "live" },
+  { ...plan, number: 2, kind: "change", outcome: "replaced" },
+  { ...plan, number: 1, kind: "start", outcome: "replaced" },
+];
 const counts = { sent: 9, stored: 9, duplicates: 0, rejected: 0 };
 const truth: Observed = {
   days: [
@@ -85,6 +99,9 @@ const truth: Observed = {
   decisions: [decision],
   runs: [run],
   mails: [{ to: ["on-call@example.org"], subject: "data fault in distance", text: "multiplied by 1.609" }],
+  calls: { made: 3, failed: 0 },
+  plans,
+  answered: { 1: 7, 2: 2 },
   records: counts,
   labels: counts,
 };
@@ -93,7 +110,7 @@ const early = { from: "2001-03-26T00:00:00.000Z", to: "2001-04-02T00:00:00.000Z"
 
 describe("what the demo claims", () => {
   it("holds for a story that is true", () => {
-    expect(claimsOf(truth).map(({ holds }) => holds)).toEqual(Array(7).fill("yes"));
+    expect(claimsOf(truth).map(({ holds }) => holds)).toEqual(Array(9).fill("yes"));
   });
 
   it.each<[string, number, Partial<Observed>]>([
@@ -111,9 +128,14 @@ describe("what the demo claims", () => {
     ["no request", 4, { runs: [] }],
     ["a request without drift", 4, { weeks: [windowOf("2001-04-16", 7, column("hour", "stable"))] }],
     ["a run that failed", 5, { runs: [{ ...run, status: "failed" }] }],
-    ["a record that is not stored", 6, { records: { ...counts, stored: 8 } }],
-    ["a label that was refused", 6, { labels: { ...counts, rejected: 1 } }],
-    ["nothing sent", 6, { records: { ...counts, sent: 0, stored: 0 } }],
+    ["a better version that got no call", 6, { answered: { 1: 9 } }],
+    ["a better version that was not promoted", 6, { plans: plans.slice(1) }],
+    ["a version that had all calls at once", 6, { plans: plans.toSpliced(1, 1) }],
+    ["a call without an answer", 7, { calls: { made: 3, failed: 1 } }],
+    ["a record that is not found", 8, { answered: { 1: 6, 2: 2 } }],
+    ["a record that is not stored", 8, { records: { ...counts, stored: 8 } }],
+    ["a label that was refused", 8, { labels: { ...counts, rejected: 1 } }],
+    ["nothing sent", 8, { records: { ...counts, sent: 0, stored: 0 } }],
   ])("does not hold with %s", (_, claim, seen) => {
     expect(claimsOf({ ...truth, ...seen })[claim]?.holds).toBe("no");
   });

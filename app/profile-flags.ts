@@ -8,6 +8,7 @@ import { threadCounts } from "../profiler/thread-sweep.ts";
 import { ServiceError } from "../schema/errors.ts";
 import { latencyObjectiveText } from "../schema/profile.ts";
 import type { ProfiledModel } from "./profile-model.ts";
+import type { RecordedPayloads } from "./recorded-payloads.ts";
 
 /** What says how requests look and what is good; the same for every command of the profiler. */
 export interface LoadFlags {
@@ -42,6 +43,8 @@ export interface RunFlags extends LoadFlags {
   readonly port?: string;
   readonly budget?: string;
   readonly soak?: string;
+  readonly recorded?: string;
+  readonly recordedLast?: string;
   readonly maxCpu?: string;
   readonly cpuHour?: string;
   readonly gibHour?: string;
@@ -56,10 +59,21 @@ const BUDGET_SECONDS = { quick: 45, full: 240 } as const;
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /** What the flags of `profile run` ask for. @throws ServiceError `invalid-input` that names the flag. */
-export function profileRequestOf(flags: RunFlags, served?: ProfiledModel): ProfileRequest {
-  const target = served ? servedTarget(flags, served) : targetOf(flags);
+export function profileRequestOf(
+  flags: RunFlags,
+  { served, recorded }: { readonly served?: ProfiledModel; readonly recorded?: RecordedPayloads } = {},
+): ProfileRequest {
+  // Recorded calls are rows by name, which replicas take elsewhere than tensors.
+  const target = served
+    ? servedTarget(flags, recorded ? { ...served, path: "/invocations" } : served)
+    : targetOf(flags);
   const asked = loadOf(flags, target.path);
-  const made = served !== undefined && flags.payloads === undefined ? madeUp(asked.load, served) : undefined;
+  const bodies = recorded
+    ? { payloads: recorded.bodies, payloadSource: recorded.source }
+    : flags.payloads === undefined
+      ? served
+      : undefined;
+  const made = bodies ? madeUp(asked.load, bodies, flags.method) : undefined;
   const mode = flags.quick ? "quick" : "full";
   return {
     name: flags.name ?? (served?.name ?? flags.command ?? flags.url ?? "service").slice(0, 80),
@@ -137,13 +151,14 @@ function servedTarget(flags: RunFlags, { commands, ready, path }: ProfiledModel)
   return { candidate: commandOf({ ...flags, ready }, commands[0]?.command ?? ""), path: flags.path ?? path };
 }
 
-/** The model's own bodies instead of those of a file. */
+/** The model's own bodies, or recorded ones, instead of those of a file. */
 function madeUp(
   load: ProfileRequest["load"],
-  { payloads, payloadSource }: ProfiledModel,
+  { payloads, payloadSource }: Pick<ProfiledModel, "payloads" | "payloadSource">,
+  method = "POST",
 ): Pick<ProfileRequest, "load" | "payloadSource"> {
   const headers = { "content-type": "application/json", ...load.headers };
-  return { load: { ...load, method: "POST", headers, payloads }, payloadSource };
+  return { load: { ...load, method: method.toUpperCase(), headers, payloads }, payloadSource };
 }
 
 /** Whether exactly one target is given. @throws ServiceError otherwise. */
@@ -235,15 +250,21 @@ function patternOf(text: string | undefined): string | undefined {
   return text;
 }
 
-const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
+/** How far back recorded calls are read. */
+export function recordedLastMs({ recordedLast, payloads }: RunFlags): number {
+  if (payloads !== undefined) throw wrong("--recorded and --payloads: give one of them");
+  return durationFlag("--recorded-last", recordedLast ?? "24h", 366 * 24 * 3_600_000);
+}
+
+const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const LONGEST_MS = 24 * 3_600_000;
 
-/** `90s`, `30m` or `2h` in milliseconds. */
-function durationFlag(flag: string, text: string): number {
-  const [, count, unit] = /^(\d{1,5}(?:\.\d+)?)([smh])$/.exec(text) ?? [];
+/** `90s`, `30m`, `2h` or `7d` in milliseconds. */
+function durationFlag(flag: string, text: string, longestMs = LONGEST_MS): number {
+  const [, count, unit] = /^(\d{1,5}(?:\.\d+)?)([smhd])$/.exec(text) ?? [];
   const ms = Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
-  if (ms >= 1_000 && ms <= LONGEST_MS) return ms;
-  throw wrong(`${flag} ${text}: expected a time such as 90s, 30m or 2h, up to 24h`);
+  if (ms >= 1_000 && ms <= longestMs) return ms;
+  throw wrong(`${flag} ${text}: expected a time such as 90s, 30m or 2h, up to ${longestMs / UNIT_MS.h}h`);
 }
 
 export function numberFlag(

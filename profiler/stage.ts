@@ -108,6 +108,8 @@ export class Stage {
       const counts = limiter.kind === "cgroup-v1" || limiter.kind === "cgroup-v2";
       if (counts && (cage.meter(0).read().oomKills ?? 0) > 0)
         throw new ServiceDied("out-of-memory", "it was killed for want of memory as it started");
+      if (this.#looksKilledForMemory(error instanceof Error ? error.message : ""))
+        throw new ServiceDied("out-of-memory", "it was killed as it started, under a memory limit");
       throw error;
     }
     const { pid } = this.#service;
@@ -193,7 +195,16 @@ export class Stage {
       throw new ServiceDied("out-of-memory", "it was killed for want of memory");
     }
     const death = this.#service?.death();
+    if (this.#looksKilledForMemory(death ?? ""))
+      throw new ServiceDied("out-of-memory", "it was killed under a memory limit");
     if (death !== undefined) throw new ServiceDied("ended", `the service ${death}`);
+  }
+
+  /** A scope of systemd's is gone with what was in it, and nobody has counted why: a kill that was not ours is the kernel's. */
+  #looksKilledForMemory(message: string): boolean {
+    const { limiter } = this.#parts;
+    const uncounted = limiter.kind === "systemd-run" && this.#limits.memoryBytes !== undefined;
+    return uncounted && /SIGKILL|code 137/.test(message);
   }
 
   /** Lets a service that was asked too much get over it: until it is idle, or four seconds have passed. */

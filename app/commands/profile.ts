@@ -8,6 +8,7 @@ import type { CompareFlags } from "../compare-flags.ts";
 import type { RunFlags } from "../profile-flags.ts";
 import type { ProfiledModel } from "../profile-model.ts";
 import { startProgress } from "../progress.ts";
+import type { RecordedPayloads } from "../recorded-payloads.ts";
 import { clientFor, newCommand, newGroup, path, print, type ServerOptions, withServer } from "./command.ts";
 import { withLoad } from "./load-options.ts";
 
@@ -34,6 +35,11 @@ holds, 1 failed, 2 used wrongly, 3 it did not hold in the verifying run. More: d
       .option("--of <model:version>", "registered version that the service serves, for lists")
       .option("--port <port>", "port that the command listens on; a free one is given to it when absent"),
   )
+    .option(
+      "--recorded <model>",
+      "send what the server has recorded of NAME or NAME:VERSION, as rows by name",
+    )
+    .option("--recorded-last <time>", "recorded in so much time until now (24h)")
     .option("--errors <share>", "share of the requests that may fail", "0.001")
     .option("--quick", "45 seconds instead of 4 minutes; grade C at best")
     .option("--budget <seconds>", "time that the whole profile may take")
@@ -163,11 +169,13 @@ async function runCommand(flags: RunFlags): Promise<void> {
     ]);
   checkTarget(flags);
   const found = await untilStopped("profiling", async (signal, onPhase) => {
-    const served = flags.model === undefined ? undefined : await servedBy(flags.model, flags, signal);
+    const served: { readonly served?: ProfiledModel } =
+      flags.model === undefined ? {} : { served: await servedBy(flags.model, flags, signal) };
     try {
-      return await runProfile(profileRequestOf(flags, served), profileSurroundings(signal, onPhase));
+      const request = profileRequestOf(flags, { ...served, ...(await recordedOf(flags)) });
+      return await runProfile(request, profileSurroundings(signal, onPhase));
     } finally {
-      served?.remove();
+      served.served?.remove();
     }
   });
   if (flags.html !== undefined) await writeReport(flags.html, found);
@@ -183,6 +191,23 @@ function serverOf({ server, apiKey }: RunFlags): ApiClient {
     ...(server === undefined ? {} : { url: server }),
     ...(apiKey === undefined ? {} : { apiKey }),
   });
+}
+
+async function recordedOf(flags: RunFlags): Promise<{ readonly recorded?: RecordedPayloads }> {
+  if (flags.recorded === undefined) return {};
+  const [{ recordedPayloads }, { recordedLastMs }] = await Promise.all([
+    import("../recorded-payloads.ts"),
+    import("../profile-flags.ts"),
+  ]);
+  const lastMs = recordedLastMs(flags);
+  const { rows } = flags;
+  const recorded = await recordedPayloads(flags.recorded, {
+    client: serverOf(flags),
+    lastMs,
+    rows,
+    now: new Date(),
+  });
+  return { recorded };
 }
 
 async function servedBy(model: string, flags: RunFlags, signal: AbortSignal): Promise<ProfiledModel> {

@@ -3,6 +3,9 @@ import { encodeHistogram, newHistogram, recordMs } from "../latency-histogram.ts
 import type { ClosedWindowOrder, LoadResult, LoadTarget } from "./messages.ts";
 import { judgeOf } from "./success.ts";
 
+/** How often autocannon looks whether its time is over; once a second unless told otherwise. */
+const STOP_CHECK_MS = 50;
+
 /**
  * Loads the target with callers that each wait for their answer, by autocannon: what the service gives when it is
  * never idle. Its latencies say nothing about independent callers, and are kept for the throughput curve only.
@@ -27,8 +30,10 @@ export async function runClosedWindow(
     function optionsOf(): autocannon.Options {
       return {
         url: target.origin,
-        connections: order.concurrency,
-        duration: Math.max(1, Math.round(order.durationMs / 1_000)),
+        connections: Math.min(order.concurrency, order.most),
+        maxOverallRequests: order.most, // shared out among the connections; to be told to stop comes too late
+        duration: order.durationMs / 1_000,
+        sampleInt: STOP_CHECK_MS,
         timeout: Math.max(1, Math.ceil(target.timeoutMs / 1_000)),
         headers: { "user-agent": "leeway-profiler", ...target.headers },
         requests: target.payloads.map((body) => ({
@@ -38,7 +43,6 @@ export async function runClosedWindow(
           onResponse: (status: number, text: string) => {
             counts[judge({ status, body: text })] += 1;
             outcomes[status] = (outcomes[status] ?? 0) + 1;
-            if (counts.ok + counts.failed >= order.most) stop();
           },
         })),
       };

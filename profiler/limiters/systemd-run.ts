@@ -16,7 +16,7 @@ export async function systemdRun(tree: FileTree): Promise<Limiter | Unavailable>
   try {
     await run("systemd-run", ["--user", "--scope", "--quiet", "--", "true"], { timeout: TRY_MS });
   } catch (error) {
-    return { kind, why: messageOf(error).split("\n").at(-1)?.trim() || "it fails" };
+    return { kind, why: messageOf(error).trim().split("\n").at(-1) || "it fails" };
   }
   return {
     kind,

@@ -236,9 +236,23 @@ describe("the load generator", () => {
       response.end("{}");
     });
     const load = await generator(origin, { requests: 25, ms: 60_000 });
-    expect((await load.run(window)).due).toBe(25);
+    expect((await load.run({ ...window, most: 10 })).due).toBe(10);
+    const closed = { kind: "closed", concurrency: 4, durationMs: 3_000, most: 1e6 } as const;
+    expect((await load.run(closed)).due).toBe(15);
     await expect(load.run(window)).rejects.toThrow(/bound of 25 requests.*--max-requests/);
     expect(calls).toBe(25);
+  });
+
+  it("never loads longer than its bound, in one window or in all", async () => {
+    const { origin } = await listen((_, response) => response.end("{}"));
+    const load = await generator(origin, { requests: 1e6, ms: 300 });
+    let due = 0;
+    const forEver = async () => {
+      for (;;) due += (await load.run(window)).due;
+    };
+    await expect(forEver()).rejects.toThrow(/0 s of load is used up/);
+    expect(due).toBeGreaterThanOrEqual(30);
+    expect(due).toBeLessThan(45); // a window that has a millisecond left sends one
   });
 
   it("ends a window as soon as the objective is out of reach", async () => {

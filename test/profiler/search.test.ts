@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { cheapestCell } from "../../bench/profiler-truth-search.ts";
 import {
   cpuSteps,
   memoryAfterKill,
@@ -11,8 +12,11 @@ import {
 import { decideGrade, type GradeFacts } from "../../profiler/decide-grade.ts";
 import { isClose, judgeWindow, latenessLimitMs, milliseconds } from "../../profiler/judge-window.ts";
 import { encodeHistogram, newHistogram, recordMs } from "../../profiler/latency-histogram.ts";
+import { bodiesBySize } from "../../profiler/payload-sizes.ts";
 import { merge } from "../../profiler/probe.ts";
 import { smallestStep } from "../../profiler/smallest-step.ts";
+import { cpuToStart } from "../../profiler/start-up.ts";
+import { chooseThreads, replicaCounts, threadCounts } from "../../profiler/thread-sweep.ts";
 import type { ProfileWindow } from "../../schema/profile.ts";
 import { latencyObjectiveText } from "../../schema/profile.ts";
 
@@ -69,6 +73,68 @@ describe("the smallest step that holds", () => {
       bounds: "open",
     });
   });
+});
+
+describe("the cheapest cell of a grid", () => {
+  it("is found by halves wherever it is, whatever single wild measurements say", async () => {
+    const cells = Array.from({ length: 14 }, (_, i) => i + 1);
+    for (let edge = 1; edge <= 15; edge += 1) {
+      const measured = new Map<number, number>();
+      const found = await cheapestCell({
+        cells,
+        timesAtEdge: 3,
+        holds: async (cell) => {
+          const times = (measured.get(cell) ?? 0) + 1;
+          measured.set(cell, times);
+          const truth = cell >= edge;
+          return cell === edge && times === 1 ? !truth : truth;
+        },
+      });
+      expect(found).toBe(edge === 15 ? undefined : edge);
+      expect([...measured.values()].reduce((sum, times) => sum + times, 0)).toBeLessThan(14);
+    }
+  });
+});
+
+describe("threads", () => {
+  const trial = (threads: number, replicas: number, max_rate: number, p50_ms = 1) =>
+    ({ threads, replicas, max_rate, p50_ms, cpu_ms_per_request: 1 }) as const;
+
+  it.each([
+    ["the quickest split decides", [trial(1, 1, 100), trial(1, 2, 190), trial(2, 1, 120)], 1],
+    ["more threads that pay are taken", [trial(1, 1, 100), trial(1, 2, 110), trial(2, 1, 180)], 2],
+    ["fewer when more gain little", [trial(1, 1, 100), trial(2, 1, 109)], 1],
+    ["too slow for a single caller is left out", [trial(1, 2, 300, 60), trial(2, 1, 100, 40)], 2],
+    ["the least slow when all are", [trial(1, 2, 300, 90), trial(2, 1, 100, 70)], 2],
+    ["nothing without trials", [], undefined],
+  ])("%s", (_, trials, threads) => expect(chooseThreads(trials, 50)).toBe(threads));
+
+  it("are tried by powers of two up to the cores", () => {
+    expect([1, 2, 4, 6].map(threadCounts)).toEqual([[1], [1, 2], [1, 2, 4], [1, 2, 4, 6]]);
+    expect([1, 2, 3, 4].map((threads) => replicaCounts(4, threads))).toEqual([[1, 4], [1, 2], [1], [1]]);
+  });
+});
+
+describe("CPU to start with", () => {
+  it.each([
+    [{ cpu: 0.1, cpuSeconds: 0.5, withinMs: 60_000 }, 0.1],
+    [{ cpu: 0.1, cpuSeconds: 6, withinMs: 60_000 }, 0.2],
+    [{ cpu: 0.5, cpuSeconds: 6, withinMs: 60_000 }, 0.5],
+    [{ cpu: 0.1, cpuSeconds: 10, withinMs: 4_000 }, 2],
+  ])("%j is %d cores", (asked, cores) => expect(cpuToStart(cpuSteps(2), asked)).toBe(cores));
+});
+
+describe("bodies by size", () => {
+  const of = (...sizes: number[]) => sizes.map((size) => new Uint8Array(size));
+  it.each([
+    [of(10, 12, 11), [10]],
+    [of(10, 400, 20, 20), [10, 20, 400]],
+    [of(400, 10, 10), [10, 400]],
+    [of(0), [0]],
+    [of(), []],
+  ])("are the smallest, the one in the middle and the largest", (bodies, sizes) =>
+    expect(bodiesBySize(bodies).map(({ length }) => length)).toEqual(sizes),
+  );
 });
 
 describe("sizes", () => {

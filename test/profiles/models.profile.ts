@@ -1,0 +1,82 @@
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { leeway, makeFolder, serve } from "../e2e/leeway.ts";
+import { FIXTURES, haveFixtures, WITHOUT_FIXTURES } from "../fixtures.ts";
+import { PYTHON_SERVICE, profileOf } from "./run-profile.ts";
+
+const MIB = 1024 * 1024;
+const folder = makeFolder();
+afterAll(() => folder.remove());
+const short = ["--quick", "--budget", "10s", "--rate", "50", "--slo", "p95=250ms"];
+
+describe("a model file is profiled to the end", () => {
+  it.for([
+    "sklearn/bike_gbr",
+    "sklearn/elec2_logreg",
+    "sklearn/elec2_rf",
+    "sklearn/elec2_rf_zipmap",
+    "mnist-8",
+  ])("%s", async (name, { skip }) => {
+    if (!haveFixtures || FIXTURES === undefined) return skip(WITHOUT_FIXTURES);
+    const found = await profileOf(folder.path, [
+      "--model",
+      join(FIXTURES, "models", `${name}.onnx`),
+      ...short,
+    ]);
+    expect(found.target).toMatchObject({ kind: "model", method: "POST" });
+    expect(found.recommendation).toMatchObject({ replicas: 1, threads: 1 });
+    expect(found.recommendation.cpu).toBeLessThanOrEqual(1);
+    expect(found.recommendation.memory_bytes).toBeGreaterThan(48 * MIB);
+    expect(found.recommendation.memory_bytes).toBeLessThan(400 * MIB);
+    expect(found.cpu_model?.cpu_ms_per_request).toBeGreaterThan(0.02);
+    expect(found.cpu_model?.cpu_ms_per_request).toBeLessThan(5);
+    expect(found.verified.at_target.verdict).not.toBe("not-run");
+    expect(found.successRate).toBeGreaterThan(95);
+    expect([found.grade, found.reasons.join()]).toEqual(["C", expect.stringContaining("quick mode")]);
+  });
+});
+
+it("a service of Python's standard library is profiled to the end", async () => {
+  const found = await profileOf(folder.path, ["--command", PYTHON_SERVICE, "--method", "POST", ...short]);
+  expect(found.cpu_model?.cpu_ms_per_request).toBeGreaterThan(0.9);
+  expect(found.cpu_model?.cpu_ms_per_request).toBeLessThan(5);
+  expect(found.recommendation.cpu).toBeLessThanOrEqual(1);
+  expect(found.recommendation.memory_bytes).toBeLessThan(128 * MIB);
+  expect(found.shown).toContain("recommended");
+});
+
+it("a registered model is profiled by its alias, and the profile is kept with its version", async ({
+  skip,
+}) => {
+  if (!haveFixtures || FIXTURES === undefined) return skip(WITHOUT_FIXTURES);
+  const { url, stop } = await serve(["--data-dir", join(folder.path, "data")]);
+  try {
+    const registered = await leeway([
+      "model",
+      "register",
+      "elec2",
+      join(FIXTURES, "models/sklearn/elec2_logreg.onnx"),
+      "--alias",
+      "champion",
+      "--url",
+      url,
+    ]);
+    expect(registered, registered.stderr).toMatchObject({ code: 0 });
+    const found = await profileOf(folder.path, [
+      "--model",
+      "elec2@champion",
+      "--threads",
+      "2",
+      "--server",
+      url,
+      "--save",
+      ...short,
+    ]);
+    expect(found.target).toMatchObject({ kind: "model", model: "elec2", version: "1" });
+    expect(found.recommendation.threads).toBe(2);
+    const listed = await leeway(["profile", "list", "--model", "elec2", "--url", url, "--json"]);
+    expect(JSON.parse(listed.stdout)).toMatchObject([{ id: found.id, target: { version: "1" } }]);
+  } finally {
+    await stop();
+  }
+});

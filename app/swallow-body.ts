@@ -22,6 +22,8 @@ export async function swallowBody(incoming: IncomingMessage): Promise<"all" | "a
       if (bytes > MOST_BYTES) give("a part");
     };
     patience.addEventListener("abort", () => give("a part"));
+    // A stream of the web that was made of it keeps what comes and stops it when it has enough: nobody reads that any more.
+    incoming.removeAllListeners("data");
     incoming.on("data", count);
     incoming.once("end", () => give("all"));
     incoming.once("close", () => give("all"));

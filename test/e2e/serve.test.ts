@@ -177,6 +177,7 @@ describe("leeway serve", () => {
       expect((problem as { detail: string }).detail.length).toBeGreaterThan(10);
       expect(response.status).toBe(status);
     },
+    20_000, // a refused body that is not heard out as it comes takes longer
   );
 
   it.each(["of a length that is told", "in chunks"])(

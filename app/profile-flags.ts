@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
+import { threadCounts } from "../profiler/choose-split.ts";
 import type { LoadTarget } from "../profiler/generator/messages.ts";
 import type { LimiterKind } from "../profiler/limiters/limiter.ts";
 import { type RowForm, readPayloads } from "../profiler/payloads.ts";
 import type { Candidate, ProfileRequest } from "../profiler/profile-request.ts";
-import { threadCounts } from "../profiler/thread-sweep.ts";
 import { ServiceError } from "../schema/errors.ts";
 import { latencyObjectiveText } from "../schema/profile.ts";
 import type { ProfiledModel } from "./profile-model.ts";
@@ -80,8 +80,9 @@ export function profileRequestOf(
     of: served?.of ?? versionOf(flags.of),
     threads: served?.commands[0]?.threads,
     candidate: target.candidate,
-    variants: served?.commands.map(({ threads, command }) => ({
+    variants: served?.commands.map(({ threads, batchSize, command }) => ({
       threads,
+      batchSize,
       candidate: commandOf({ ...flags, ready: served.ready }, command),
     })),
     ...asked,
@@ -282,15 +283,22 @@ function wrong(message: string): ServiceError {
 }
 
 const SECONDS_FOR_SWEEP = 40;
+const BATCH_SIZE = 32;
 
-/** The threads to try: those given, or 1, 2, 4 … up to the cores; 1 when the budget is too short to try any. */
-export function threadsOf(
+/**
+ * The ways to serve a model that are tried: the threads given, or 1, 2, 4 … up to the cores, and in full mode each request by
+ * itself or with those of other callers in one run. With a budget too short to try any, one thread and no batches.
+ */
+export function splitsOf(
   { threads, budget, quick, maxCpu }: Pick<RunFlags, "threads" | "budget" | "quick" | "maxCpu">,
   cores: number,
-): readonly number[] {
-  if (threads !== "auto") return [Math.round(numberFlag("--threads", threads, { least: 1, most: 1_024 }))];
+): { readonly threads: readonly number[]; readonly batchSizes: readonly number[] } {
   const seconds = Number((budget ?? String(BUDGET_SECONDS[quick ? "quick" : "full"])).replace(/s$/, ""));
-  return seconds < SECONDS_FOR_SWEEP
-    ? [1]
-    : threadCounts(Math.floor(Math.min(cores, Number(maxCpu ?? cores))));
+  const isShort = seconds < SECONDS_FOR_SWEEP;
+  const batchSizes = quick || isShort ? [1] : [1, BATCH_SIZE];
+  if (threads !== "auto") {
+    return { threads: [Math.round(numberFlag("--threads", threads, { least: 1, most: 1_024 }))], batchSizes };
+  }
+  const most = Math.floor(Math.min(cores, Number(maxCpu ?? cores)));
+  return { threads: isShort ? [1] : threadCounts(most), batchSizes };
 }

@@ -19,7 +19,12 @@ export interface ProfiledModel {
   readonly name: string;
   readonly of: { readonly model: string; readonly version: string } | undefined;
   /** Ways to start a replica that serves it on `$PORT`, by its threads: one, or several to be tried. */
-  readonly commands: readonly { readonly threads: number; readonly command: string }[];
+  readonly commands: readonly {
+    readonly threads: number;
+    /** Instances of several requests in one run; 1: each request by itself. */
+    readonly batchSize: number;
+    readonly command: string;
+  }[];
   readonly ready: string;
   /** Where it scores. */
   readonly path: string;
@@ -41,12 +46,15 @@ export async function profiledModel(
   {
     client,
     threads,
+    batchSizes,
     seed,
     signal,
   }: {
     readonly client: () => ApiClient;
     /** Threads of one run that are tried. */
     readonly threads: readonly number[];
+    /** Instances of several requests in one run that are tried; 1 alone: each request by itself. */
+    readonly batchSizes: readonly number[];
     readonly seed: number;
     readonly signal: AbortSignal;
   },
@@ -60,16 +68,20 @@ export async function profiledModel(
     signal.throwIfAborted();
     if (inspection.verdict === "refused")
       throw new ServiceError("invalid-input", `${text}: ${inspection.reason}`);
-    const commandFor = (count: number) => {
-      const planFile = writePlan(folder, { ...found, ...inspection, threads: count });
+    const commandFor = (count: number, batchSize: number) => {
+      const planFile = writePlan(folder, { ...found, ...inspection, threads: count, batchSize });
       const program = programArguments(import.meta.url, "./cli");
       const words = [process.execPath, ...program, "replica", "--plan", planFile];
-      return { threads: count, command: `${words.map(quoted).join(" ")} --port {port}` };
+      return { threads: count, batchSize, command: `${words.map(quoted).join(" ")} --port {port}` };
     };
     return {
       name: text,
       of: found.of,
-      commands: threads.map(commandFor),
+      commands: threads.flatMap((count) =>
+        batchSizes
+          .filter((batchSize) => batchSize === 1 || hasOpenBatch(inspection.signature))
+          .map((batchSize) => commandFor(count, batchSize)),
+      ),
       ready: "/v2/health/ready",
       path: `/v2/models/${found.model}/infer`,
       payloads: generatedPayloads(inspection.signature, { count: GENERATED, seed, sample: found.sample }),
@@ -118,6 +130,11 @@ async function ofServer(text: string, client: ApiClient, folder: string): Promis
   };
 }
 
+/** Whether instances of several requests can go in one run: the first dimension of all tensors is open. */
+function hasOpenBatch({ inputs, outputs }: ModelSignature): boolean {
+  return [...inputs, ...outputs].every(({ shape: [first] }) => typeof first === "string" || first === -1);
+}
+
 function writePlan(
   folder: string,
   {
@@ -127,10 +144,12 @@ function writePlan(
     signature,
     served_file,
     threads,
+    batchSize,
   }: Found & {
     readonly signature: ModelSignature;
     readonly served_file?: string | undefined;
     readonly threads: number;
+    readonly batchSize: number;
   },
 ): string {
   const plan = replicaPlan.parse({
@@ -140,8 +159,9 @@ function writePlan(
     versions: [{ version, weight: 100, model_file: served_file ?? file, signature }],
     replicas: 1,
     threads,
+    ...(batchSize > 1 ? { micro_batching: { max_rows: batchSize } } : {}),
   });
-  const path = join(folder, `plan-${threads}.json`);
+  const path = join(folder, `plan-${threads}-${batchSize}.json`);
   writeFileSync(path, JSON.stringify(plan));
   return path;
 }

@@ -19,6 +19,11 @@ export interface Exploration {
   readonly maxRate: number;
 }
 
+/** What one window of callers that wait may use up of the requests: a quick service answers a million in a minute. */
+export function closedWindowMost({ maxRequests }: Pick<ProfileRequest, "maxRequests">): number {
+  return Math.max(1, Math.floor(maxRequests / 50));
+}
+
 /** Closed loop: callers are added until throughput grows no more. */
 export async function sweepCallers(
   stage: Stage,
@@ -31,7 +36,7 @@ export async function sweepCallers(
         kind: "closed",
         concurrency,
         durationMs: pace.sweepSeconds * 1_000,
-        most: request.maxRequests,
+        most: closedWindowMost(request),
       }),
     );
     const rates = windows.map(({ achieved_rate }) => achieved_rate);

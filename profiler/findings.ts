@@ -1,4 +1,4 @@
-import type { ProfileWindow, ThreadTrial } from "../schema/profile.ts";
+import type { ProfileWindow } from "../schema/profile.ts";
 import type { Clock } from "./clock.ts";
 import type { Exploration } from "./explore.ts";
 import type { FileTree } from "./file-tree.ts";
@@ -6,6 +6,7 @@ import type { Limiter, Unavailable } from "./limiters/limiter.ts";
 import type { ProfileRequest } from "./profile-request.ts";
 import type { Stage } from "./stage.ts";
 import type { StartUp } from "./start-up.ts";
+import type { Split } from "./thread-sweep.ts";
 
 /** What a profile runs in. */
 export interface Surroundings {
@@ -46,7 +47,7 @@ export interface Findings extends Verification {
   readonly cpuRequest: number | undefined;
   readonly memoryKills: number;
   readonly peakBytes: number | undefined;
-  readonly threadTrials: readonly ThreadTrial[];
+  readonly split: Split | undefined;
   readonly soakSeconds: number;
   readonly budget: "kept" | "used-up";
   readonly requestsSent: number;

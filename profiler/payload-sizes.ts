@@ -1,5 +1,6 @@
 import type { ProfileWindow } from "../schema/profile.ts";
 import type { Course } from "./course.ts";
+import { closedWindowMost } from "./explore.ts";
 
 const CALLERS = 4;
 /** Bodies that differ by less than this factor are taken for equally large. */
@@ -24,7 +25,7 @@ export async function sweepBodies(course: Course): Promise<readonly ProfileWindo
           kind: "closed",
           concurrency: CALLERS,
           durationMs: (pace.sweepSeconds * 1_000) / 2,
-          most: request.maxRequests,
+          most: closedWindowMost(request),
         }),
       );
       stage.windows[stage.windows.length - 1] = {

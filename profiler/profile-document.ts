@@ -29,7 +29,7 @@ export function profileDocument(
     memory_bytes: findings.memoryBytes ?? null,
     replicas: findings.replicas ?? null,
     threads: request.threads ?? null,
-    batch_size: null,
+    batch_size: findings.split?.batchSize ?? null,
     rate_per_replica: findings.replicas === undefined ? null : round(findings.ratePerReplica),
   };
   const opened = windows.filter(({ load }) => load === "open");
@@ -107,7 +107,7 @@ export function profileDocument(
           })),
         }
       : null,
-    ...(findings.threadTrials.length > 0 ? { thread_trials: [...findings.threadTrials] } : {}),
+    ...(findings.split ? { thread_trials: [...findings.split.trials] } : {}),
     saturation: {
       max_rate: exploration.maxRate,
       contention: contention ? round(contention.contention) : null,

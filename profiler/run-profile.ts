@@ -9,7 +9,7 @@ import type { ProfileRequest } from "./profile-request.ts";
 import { search } from "./search.ts";
 import { ServiceDied, Stage } from "./stage.ts";
 import { startCandidate } from "./targets/start-candidate.ts";
-import { chooseThreads, sweepThreads } from "./thread-sweep.ts";
+import { sweepThreads } from "./thread-sweep.ts";
 
 /**
  * Loads a service, finds the smallest CPU and memory that meet the objective at the target rate, and verifies them.
@@ -31,10 +31,10 @@ export async function runProfile(asked: ProfileRequest, around: Surroundings): P
   let stage: Stage | undefined;
   try {
     const { variants = [], objective } = asked;
-    const trials =
-      variants.length > 1 ? await sweepThreads(asked, around, { limiter, generator, variants }) : [];
-    const threads = chooseThreads(trials, objective.latency_ms);
-    const request = { ...asked, ...variants.find((variant) => variant.threads === threads) };
+    const split =
+      variants.length > 1 ? await sweepThreads(asked, around, { limiter, generator, variants }) : undefined;
+    const { threads, candidate } = split?.variant ?? asked;
+    const request = { ...asked, threads, candidate };
     stage = new Stage({
       limiter,
       generator,
@@ -47,10 +47,7 @@ export async function runProfile(asked: ProfileRequest, around: Surroundings): P
     });
     const course = new Course(request, around, { limiter, stage, startedMs });
     const found = await search(course, startedAt);
-    return profileDocument(
-      { ...found, passedOver, threadTrials: trials, requestsSent: generator.sent },
-      around,
-    );
+    return profileDocument({ ...found, passedOver, split, requestsSent: generator.sent }, around);
   } catch (error) {
     if (error instanceof ServiceDied) throw new ServiceError("upstream-failed", error.message);
     throw error;

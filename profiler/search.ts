@@ -13,7 +13,7 @@ import { warmUp } from "./warm-up.ts";
 export async function search(
   course: Course,
   startedAt: Date,
-): Promise<Omit<Findings, "passedOver" | "requestsSent" | "threadTrials">> {
+): Promise<Omit<Findings, "passedOver" | "requestsSent" | "split">> {
   const { request, stage, pace, clock } = course;
   course.say("starting the service");
   const service = await stage.start({ cpu: course.mostCpu, memoryBytes: course.safeMemoryBytes });

@@ -1,4 +1,6 @@
 import type { ThreadTrial } from "../schema/profile.ts";
+import { chooseBatch, chooseThreads, replicaCounts } from "./choose-split.ts";
+import { closedWindowMost } from "./explore.ts";
 import type { Surroundings } from "./findings.ts";
 import type { Limiter } from "./limiters/limiter.ts";
 import { LoadGenerator } from "./load-generator.ts";
@@ -9,21 +11,29 @@ import { startCandidate } from "./targets/start-candidate.ts";
 import { warmUp } from "./warm-up.ts";
 import { round } from "./window-result.ts";
 
-const CALLERS_PER_REPLICA = 4;
-/** More threads have to answer so much more to be worth them. */
-const LEAST_GAIN = 0.1;
+const CALLERS_PER_REPLICA = 16;
 
 /** One way of splitting the machine's cores among replicas of a model. */
 export interface Variant {
   readonly threads: number;
+  /** Instances of several requests in one run; 1: each request by itself. */
+  readonly batchSize: number;
   readonly candidate: Candidate;
+}
+
+/** What came of trying. */
+export interface Split {
+  readonly trials: readonly ThreadTrial[];
+  readonly variant: Variant;
+  /** Instances of several requests in one run; 1: each by itself; undefined: not tried. */
+  readonly batchSize: number | undefined;
 }
 
 /**
  * Tries threads and replicas whose product the machine's cores can bear: each is started, warmed up and loaded by callers
- * that wait, replicas side by side.
+ * that wait, replicas side by side. Then the threads that did best are tried with instances of several requests in one run.
  *
- * @returns what each came to, in the order tried.
+ * @param variants - At least one without a batch.
  */
 export async function sweepThreads(
   request: ProfileRequest,
@@ -37,51 +47,35 @@ export async function sweepThreads(
     readonly generator: LoadGenerator;
     readonly variants: readonly Variant[];
   },
-): Promise<readonly ThreadTrial[]> {
+): Promise<Split> {
   const trials: ThreadTrial[] = [];
-  for (const variant of variants) {
-    const counts = replicaCounts(around.machine.cores, variant.threads);
-    // In quick mode there is no time for more than one replica of each.
-    for (const replicas of request.mode === "quick" ? [1] : counts) {
-      around.onPhase(
-        0,
-        `trying ${variant.threads} ${variant.threads === 1 ? "thread" : "threads"} in ${replicas} ${replicas === 1 ? "replica" : "replicas"}`,
-      );
-      trials.push(await trySplit(request, around, { limiter, generator, variant, replicas }));
-    }
+  const attempt = async (variant: Variant, replicas: number) => {
+    around.onPhase(0, `trying ${wordsFor(variant, replicas)}`);
+    const trial = await trySplit(request, around, { limiter, generator, variant, replicas });
+    trials.push(trial);
+    return trial;
+  };
+  const plain = variants.filter(({ batchSize }) => batchSize === 1);
+  for (const variant of plain) {
+    // In quick mode there is no time for more than one replica of each; and with given threads it decides nothing.
+    const one = request.mode === "quick" || plain.length === 1;
+    const counts = one ? [1] : replicaCounts(around.machine.cores, variant.threads);
+    for (const replicas of counts) await attempt(variant, replicas);
   }
-  return trials;
+  const objectiveMs = request.objective.latency_ms;
+  const threads = chooseThreads(trials, objectiveMs);
+  const chosen = plain.find((variant) => variant.threads === threads) ?? plain[0];
+  if (!chosen) throw new TypeError("sweepThreads: no variant without a batch");
+  const batched = variants.find((variant) => variant.threads === threads && variant.batchSize > 1);
+  const alone = trials.find((trial) => trial.threads === threads && trial.replicas === 1);
+  if (!batched || !alone) return { trials, variant: chosen, batchSize: undefined };
+  const batchSize = chooseBatch(alone, await attempt(batched, 1), objectiveMs);
+  return { trials, variant: batchSize > 1 ? batched : chosen, batchSize };
 }
 
-/** 1, and as many as the cores bear with so many threads each. */
-export function replicaCounts(cores: number, threads: number): number[] {
-  return [...new Set([1, Math.max(1, Math.floor(cores / threads))])];
-}
-
-/** 1, 2, 4 … up to the cores, and the cores themselves. */
-export function threadCounts(cores: number): number[] {
-  const counts: number[] = [];
-  for (let threads = 1; threads < cores; threads *= 2) counts.push(threads);
-  return [...counts, Math.max(1, cores)].filter((threads, i, all) => all.indexOf(threads) === i);
-}
-
-/**
- * The threads to recommend: those with which the machine answers most, however it is split into replicas; fewer when more
- * gain less than a tenth. Those with which a single caller already waits longer than the objective do not count, as
- * long as there are others.
- */
-export function chooseThreads(trials: readonly ThreadTrial[], objectiveMs: number): number | undefined {
-  const quick = trials.filter(({ p50_ms }) => p50_ms <= objectiveMs);
-  if (quick.length === 0)
-    return trials.toSorted((a, b) => a.p50_ms - b.p50_ms || a.threads - b.threads)[0]?.threads;
-  let chosen: { readonly threads: number; readonly rate: number } | undefined;
-  for (const threads of [...new Set(quick.map((trial) => trial.threads))].sort((a, b) => a - b)) {
-    const rate = Math.max(
-      ...quick.filter((trial) => trial.threads === threads).map(({ max_rate }) => max_rate),
-    );
-    if (!chosen || rate > (1 + LEAST_GAIN) * chosen.rate) chosen = { threads, rate };
-  }
-  return chosen?.threads;
+function wordsFor({ threads, batchSize }: Variant, replicas: number): string {
+  const batch = batchSize > 1 ? `, up to ${batchSize} instances in a run` : "";
+  return `${threads} ${threads === 1 ? "thread" : "threads"} in ${replicas} ${replicas === 1 ? "replica" : "replicas"}${batch}`;
 }
 
 async function trySplit(
@@ -90,7 +84,7 @@ async function trySplit(
   {
     limiter,
     generator: first,
-    variant: { threads, candidate },
+    variant: { threads, batchSize, candidate },
     replicas,
   }: {
     readonly limiter: Limiter;
@@ -131,11 +125,20 @@ async function trySplit(
     const all = (concurrency: number, durationMs: number) =>
       Promise.all(
         stages.map((stage) =>
-          stage.load("saturation", { kind: "closed", concurrency, durationMs, most: share.requests }),
+          stage.load("saturation", {
+            kind: "closed",
+            concurrency,
+            durationMs,
+            most: Math.ceil(closedWindowMost(request) / replicas),
+          }),
         ),
       );
     const seconds = quick ? ([1, 1] as const) : ([2, 5] as const);
-    await Promise.all(stages.map((stage) => warmUp(stage, { seconds, maxRequests: share.requests, clock })));
+    await Promise.all(
+      stages.map((stage) =>
+        warmUp(stage, { seconds, maxRequests: request.maxRequests / 10 / replicas, clock }),
+      ),
+    );
     const alone = await all(1, quick ? 700 : 1_500);
     const busy = await all(CALLERS_PER_REPLICA, quick ? 1_000 : 2_500);
     const answered = busy.reduce((sum, { ok }) => sum + ok, 0);
@@ -146,6 +149,7 @@ async function trySplit(
     return {
       threads,
       replicas,
+      batch_size: batchSize,
       max_rate: round(busy.reduce((sum, { achieved_rate }) => sum + achieved_rate, 0)),
       p50_ms: round(medianOf(alone.map(({ latency_ms }) => latency_ms.p50)) ?? 0),
       cpu_ms_per_request: answered === 0 ? null : round((1_000 * usedSeconds) / answered),

@@ -6,6 +6,8 @@ import type { Stage } from "./stage.ts";
 const CONCURRENCY = 4;
 const WINDOW_MS = 1_000;
 const STEADY = 0.1;
+/** Of the requests that may be sent, the most that one warm-up may use up. */
+const WARM_UP_SHARE = 0.1;
 
 /**
  * Loads the service until it is as quick as it gets: three windows in a row whose rates and CPU time per request differ
@@ -25,19 +27,21 @@ export async function warmUp(
   const began = clock.monotonicMs();
   const elapsed = () => (clock.monotonicMs() - began) / 1_000;
   const windows: ProfileWindow[] = [];
+  let left = Math.max(1, Math.floor(WARM_UP_SHARE * maxRequests));
   for (;;) {
     const window = await stage.load("saturation", {
       kind: "closed",
       concurrency: CONCURRENCY,
       durationMs: WINDOW_MS,
-      most: maxRequests,
+      most: left,
     });
+    left -= window.requests;
     if (window.ok === 0 && windows.length === 0) throw refused(window);
     windows.push(window);
     const last = windows.slice(-3);
     const isSteady = last.length === 3 && isWithin(last, ({ ok }) => ok) && isWithin(last, cpuPerRequest);
     if (elapsed() >= least && isSteady) return { seconds: elapsed(), state: "steady" };
-    if (elapsed() >= most) return { seconds: elapsed(), state: "still-changing" };
+    if (elapsed() >= most || left < 1) return { seconds: elapsed(), state: "still-changing" };
   }
 }
 

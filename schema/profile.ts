@@ -120,7 +120,10 @@ export const profileRecommendation = z
     memory_bytes: bytes.nullable().meta({ description: "Memory of each replica, as request and as limit" }),
     replicas: z.int().nullable(),
     threads: z.int().nullable(),
-    batch_size: z.int().nullable(),
+    batch_size: z.int().nullable().meta({
+      description:
+        "Instances of several requests in one run (micro-batching); 1: each by itself; null: not tried",
+    }),
     rate_per_replica: z.number().nullable(),
   })
   .meta({ id: "ProfileRecommendation" });
@@ -131,6 +134,7 @@ export const threadTrial = z
   .object({
     threads: count,
     replicas: count,
+    batch_size: count.meta({ description: "Instances of several requests in one run; 1: each by itself" }),
     max_rate: z.number().meta({ description: "Good answers per second of all replicas together" }),
     p50_ms: z.number().meta({ description: "With a single caller" }),
     cpu_ms_per_request: z.number().nullable(),

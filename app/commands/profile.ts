@@ -211,13 +211,13 @@ async function recordedOf(flags: RunFlags): Promise<{ readonly recorded?: Record
 }
 
 async function servedBy(model: string, flags: RunFlags, signal: AbortSignal): Promise<ProfiledModel> {
-  const [{ profiledModel }, { numberFlag, threadsOf }] = await Promise.all([
+  const [{ profiledModel }, { numberFlag, splitsOf }] = await Promise.all([
     import("../profile-model.ts"),
     import("../profile-flags.ts"),
   ]);
   return profiledModel(model, {
     client: () => serverOf(flags),
-    threads: threadsOf(flags, cpus().length),
+    ...splitsOf(flags, cpus().length),
     seed: Math.round(numberFlag("--seed", flags.seed, { least: 0, most: 2 ** 31 })),
     signal,
   });

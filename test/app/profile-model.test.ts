@@ -9,6 +9,7 @@ import { FIXTURES, haveFixtures, WITHOUT_FIXTURES } from "../fixtures.ts";
 const options = {
   client: () => new ApiClient({ url: "http://127.0.0.1:9" }),
   threads: [1, 2],
+  batchSizes: [1],
   seed: 1,
   signal: new AbortController().signal,
 };

@@ -9,6 +9,7 @@ import {
   stepAtLeast,
   stepBelow,
 } from "../../profiler/allocation.ts";
+import { chooseBatch, chooseThreads, replicaCounts, threadCounts } from "../../profiler/choose-split.ts";
 import { decideGrade, type GradeFacts } from "../../profiler/decide-grade.ts";
 import { isClose, judgeWindow, latenessLimitMs, milliseconds } from "../../profiler/judge-window.ts";
 import { encodeHistogram, newHistogram, recordMs } from "../../profiler/latency-histogram.ts";
@@ -16,7 +17,6 @@ import { bodiesBySize } from "../../profiler/payload-sizes.ts";
 import { merge } from "../../profiler/probe.ts";
 import { smallestStep } from "../../profiler/smallest-step.ts";
 import { cpuToStart } from "../../profiler/start-up.ts";
-import { chooseThreads, replicaCounts, threadCounts } from "../../profiler/thread-sweep.ts";
 import type { ProfileWindow } from "../../schema/profile.ts";
 import { latencyObjectiveText } from "../../schema/profile.ts";
 
@@ -98,7 +98,7 @@ describe("the cheapest cell of a grid", () => {
 
 describe("threads", () => {
   const trial = (threads: number, replicas: number, max_rate: number, p50_ms = 1) =>
-    ({ threads, replicas, max_rate, p50_ms, cpu_ms_per_request: 1 }) as const;
+    ({ threads, replicas, batch_size: 1, max_rate, p50_ms, cpu_ms_per_request: 1 }) as const;
 
   it.each([
     ["the quickest split decides", [trial(1, 1, 100), trial(1, 2, 190), trial(2, 1, 120)], 1],
@@ -108,6 +108,14 @@ describe("threads", () => {
     ["the least slow when all are", [trial(1, 2, 300, 90), trial(2, 1, 100, 70)], 2],
     ["nothing without trials", [], undefined],
   ])("%s", (_, trials, threads) => expect(chooseThreads(trials, 50)).toBe(threads));
+
+  it.each([
+    ["pays", 115, 10, 32],
+    ["gains little", 109, 10, 1],
+    ["keeps a single caller waiting too long", 200, 60, 1],
+  ])("with instances of several requests in one run, when that %s", (_, rate, p50, size) =>
+    expect(chooseBatch(trial(1, 1, 100), { ...trial(1, 1, rate, p50), batch_size: 32 }, 50)).toBe(size),
+  );
 
   it("are tried by powers of two up to the cores", () => {
     expect([1, 2, 4, 6].map(threadCounts)).toEqual([[1], [1, 2], [1, 2, 4], [1, 2, 4, 6]]);

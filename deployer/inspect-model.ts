@@ -1,26 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
 import { type InspectModel, type ModelInspection, modelInspection } from "../schema/signature.ts";
-import { programArguments } from "./own-program.ts";
-
-export interface InspectionLimits {
-  readonly timeoutMs: number;
-  /** Resident memory of the process that looks. */
-  readonly memoryBytes: number;
-}
+import { checkedProcess, type InspectionLimits } from "./checked-process.ts";
 
 export const inspectionLimits: InspectionLimits = { timeoutMs: 60_000, memoryBytes: 2 * 1024 ** 3 };
-
-/** What Node and the runtime take of addresses without using them. */
-const ADDRESS_SPACE_BYTES = 2 * 1024 ** 3;
-const LOOK_EVERY_MS = 50;
-const MOST_SAID = 64 * 1024;
-const MOST_ANSWERED = 16 * 1024 * 1024;
-const PAGE_BYTES = 4096;
 
 /**
  * A function that looks at model files, each in a process of its own with bounded time and memory: it is loaded and run
@@ -50,107 +34,11 @@ async function inspect(
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<ModelInspection> {
-  const timeout = AbortSignal.timeout(limits.timeoutMs);
-  const child = start([path, servedFile], limits);
-  const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
-  let stopped: string | undefined;
-  const stop = (why: string) => {
-    stopped ??= why;
-    child.kill("SIGKILL");
-  };
-  const seconds = limits.timeoutMs / 1000;
-  timeout.addEventListener("abort", () => stop(`it was not loaded and run once within ${seconds} s`));
-  signal?.addEventListener("abort", () => stop("the check was called off"));
-  if (signal?.aborted) stop("the check was called off");
-  const megabytes = Math.round(limits.memoryBytes / 1024 ** 2);
-  const memory = watchMemory(child, ended, limits.memoryBytes, () =>
-    stop(`loading it and running it once takes more than ${megabytes} MiB of memory`),
-  );
-  const [answer, said] = await Promise.all([
-    gather(child.stdout, MOST_ANSWERED),
-    gather(child.stderr, MOST_SAID),
-    memory,
-  ]);
-  const [code, killedBy] = await ended;
-  if (stopped !== undefined) return { verdict: "refused", reason: stopped };
-  const found = parse(answer);
-  if (found) return found;
-  const how = killedBy ? `by ${killedBy}` : `with code ${code}`;
-  const words = lastWords(said);
-  return {
-    verdict: "refused",
-    reason: `the process that loaded it ended ${how}${words === "" ? "" : `: ${words}`}`,
-  };
-}
-
-function start(
-  args: readonly string[],
-  limits: InspectionLimits,
-): ChildProcess & { readonly stdout: Readable; readonly stderr: Readable } {
-  const program = [...programArguments(import.meta.url, "./onnx/check-child"), ...args];
-  const heapMegabytes = Math.round(limits.memoryBytes / 1024 ** 2);
-  // Without the trap handler WebAssembly, which Node itself uses, reserves no ten gigabytes of addresses.
-  const nodeArguments = ["--disable-wasm-trap-handler", `--max-old-space-size=${heapMegabytes}`, ...program];
-  const env = { NODE_OPTIONS: "", LANG: "C.UTF-8" };
-  if (process.platform !== "linux")
-    return spawn(process.execPath, nodeArguments, { stdio: ["ignore", "pipe", "pipe"], env });
-  // An allocation beyond any reason then fails where it is made, and the runtime says which it was.
-  const kilobytes = Math.round((limits.memoryBytes + ADDRESS_SPACE_BYTES) / 1024);
-  const script = 'ulimit -v "$0" 2>/dev/null; ulimit -c 0; exec "$@"';
-  return spawn("/bin/sh", ["-c", script, String(kilobytes), process.execPath, ...nodeArguments], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env,
+  const found = await checkedProcess("./onnx/check-child", [path, servedFile], {
+    limits,
+    signal,
+    work: { done: "loaded and run once", doing: "loading it and running it once" },
   });
-}
-
-/** Calls `onExceeded` when the process holds more. Where there is no /proc only the heap and the time are bounded. */
-async function watchMemory(
-  child: ChildProcess,
-  ended: Promise<unknown>,
-  mostBytes: number,
-  onExceeded: () => void,
-): Promise<void> {
-  while (child.exitCode === null && child.signalCode === null) {
-    const resident = residentBytes(child.pid);
-    if (resident === undefined) return;
-    if (resident > mostBytes) {
-      onExceeded();
-      return;
-    }
-    await Promise.race([ended, once(AbortSignal.timeout(LOOK_EVERY_MS), "abort")]); // the timer keeps nothing alive
-  }
-}
-
-function residentBytes(pid: number | undefined): number | undefined {
-  try {
-    return Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * PAGE_BYTES;
-  } catch {
-    return undefined; // it has ended, or this is no Linux
-  }
-}
-
-async function gather(stream: Readable, most: number): Promise<string> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of stream as AsyncIterable<Buffer>) {
-    bytes += part.length;
-    if (bytes <= most) parts.push(part);
-  }
-  return Buffer.concat(parts).toString();
-}
-
-function parse(answer: string): ModelInspection | undefined {
-  const line = answer.trimEnd().split("\n").at(-1) ?? "";
-  try {
-    return modelInspection.parse(JSON.parse(line));
-  } catch {
-    return undefined; // it ended before it could say anything
-  }
-}
-
-/** The line of an error rather than the lines of code that Node prints around it. */
-function lastWords(said: string): string {
-  const lines = said.split("\n").map((line) => line.trim());
-  const telling = lines.find((line) => /^(?:[\w.]*Error|terminate called|FATAL|<---|.*what\(\))/.test(line));
-  return (telling ?? "").replaceAll(/(?:\/[\w.@+-]+)+\//g, "").slice(0, 300);
+  if ("reason" in found) return { verdict: "refused", reason: found.reason };
+  return modelInspection.parse(found.value);
 }

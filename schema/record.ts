@@ -54,7 +54,6 @@ export const labelRecord = z
   })
   .meta({ id: "LabelRecord" });
 
-export type ScoringRecord = z.infer<typeof scoringRecord>;
 export type LabelRecord = z.infer<typeof labelRecord>;
 
 /** What became of a batch. `received = stored + duplicates + rejected + sampled_out`. */

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { newGroup } from "./command.ts";
 import { aliasCommand } from "./model-alias.ts";
+import { optimiseCommand } from "./model-optimise.ts";
 import { packageCommand } from "./model-package.ts";
 import { registerCommand } from "./model-register.ts";
 import { showCommands } from "./model-show.ts";
@@ -11,5 +12,6 @@ export function modelCommand(): Command {
     ...showCommands(),
     aliasCommand(),
     packageCommand(),
+    optimiseCommand(),
   ]);
 }

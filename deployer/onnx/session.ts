@@ -4,6 +4,12 @@ import { type Binding, binding, initOrt } from "onnxruntime-node/dist/binding.js
 import type { TensorSpec } from "../../schema/signature.ts";
 import { datatypeOfElement, datatypeOfRuntime, type RawTensor, RUNTIME_TYPE } from "./raw-tensor.ts";
 
+/** How far the runtime makes a graph over. What `all` does holds on machines of one kind only. */
+interface OptimisedFile {
+  readonly file: string;
+  readonly level: "basic" | "extended";
+}
+
 /** What a loaded model takes and gives, as the runtime says it. */
 export interface LoadedSignature {
   readonly inputs: readonly TensorSpec[];
@@ -38,16 +44,21 @@ export class OnnxSession {
   }
 
   /**
+   * @param optimised - Where the graph is to be written as the runtime has made it over, when it is wanted.
    * @param threads - Threads for one run. The runtime itself would count the host's, whatever a container may use.
    * @throws Error in the runtime's words when it cannot load the file or the model takes or gives nothing servable.
    */
-  static load(path: string, { threads }: { readonly threads: number }): OnnxSession {
+  static load(
+    path: string,
+    { threads, optimised }: { readonly threads: number; readonly optimised?: OptimisedFile },
+  ): OnnxSession {
     initOrt();
     const session = new binding.InferenceSession();
     session.loadModel(path, {
       executionProviders: ["cpu"],
       executionMode: "sequential",
-      graphOptimizationLevel: "all",
+      graphOptimizationLevel: optimised?.level ?? "all",
+      ...(optimised ? { optimizedModelFilePath: optimised.file } : {}),
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 4, // what goes wrong is thrown, and told to who asked

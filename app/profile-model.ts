@@ -75,7 +75,7 @@ export async function profiledModel(
       return { threads: count, batchSize, command: `${words.map(quoted).join(" ")} --port {port}` };
     };
     return {
-      name: text,
+      name: found.of === undefined ? basename(text) : text,
       of: found.of,
       commands: threads.flatMap((count) =>
         batchSizes

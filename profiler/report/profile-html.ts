@@ -1,19 +1,16 @@
 import type { Profile, ProfileWindow } from "../../schema/profile.ts";
 import { milliseconds } from "../judge-window.ts";
-import { decodeHistogram } from "../latency-histogram.ts";
-import { megabytes } from "./profile-text.ts";
-import { escaped, type Series, svgPlot } from "./svg-plot.ts";
-
-const MIB = 1024 * 1024;
-const COLOURS = { good: "#1b7f4d", bad: "#b3261e", other: "#8a6d00", plain: "#1f5fa8" } as const;
+import { COLOURS, profilePlots } from "./profile-plots.ts";
+import { limitedStart, megabytes } from "./profile-text.ts";
+import { escaped } from "./svg-plot.ts";
 
 const STYLE = `
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff; max-width: 74rem; margin: 2rem auto; padding: 0 1.25rem; }
 h1 { font-size: 1.5rem; margin: 0; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 p.sub { color: #555; margin: .25rem 0 1.25rem; }
-.answer { display: flex; flex-wrap: wrap; gap: 1rem; }
-.answer div { border: 1px solid #ccc; border-radius: 6px; padding: .6rem 1rem; min-width: 8rem; }
+.answer { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: .75rem; }
+.answer div { border: 1px solid #ccc; border-radius: 6px; padding: .6rem .8rem; break-inside: avoid; }
 .answer b { display: block; font-size: 1.35rem; } .answer span { color: #555; font-size: .85rem; }
 .grade-A b { color: ${COLOURS.good}; } .grade-B b { color: ${COLOURS.other}; } .grade-C b { color: ${COLOURS.bad}; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(24rem, 1fr)); gap: 1.25rem; }
@@ -22,10 +19,10 @@ svg text { font: 11px system-ui, sans-serif; fill: #333; } svg .title { font-wei
 svg .grid { stroke: #e4e4e4; } svg .limit { stroke: ${COLOURS.bad}; stroke-dasharray: 5 4; } svg .limit-label { fill: ${COLOURS.bad}; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .85rem; }
-th, td { text-align: right; padding: .25rem .6rem; border-bottom: 1px solid #e4e4e4; white-space: nowrap; }
-th:first-child, td:first-child, td.words, th.words { text-align: left; } td.words { white-space: normal; }
+th, td { text-align: right; padding: .25rem .45rem; border-bottom: 1px solid #e4e4e4; white-space: nowrap; }
+th:first-child, td:first-child, td.words, th.words { text-align: left; } td.words { white-space: normal; min-width: 11rem; }
 pre { background: #f5f5f5; padding: .8rem 1rem; border-radius: 6px; overflow-x: auto; }
-@media print { body { margin: 0; max-width: none; font-size: 11px; } .plots { grid-template-columns: 1fr 1fr; } h2 { break-after: avoid; } tr, pre { break-inside: avoid; } table { font-size: 8.5px; } .scroll { overflow: visible; } td, th { padding: .12rem .25rem; white-space: normal; } }
+@media print { body { margin: 0; max-width: none; font-size: 11px; } .plots { grid-template-columns: 1fr 1fr; gap: .6rem; } .answer { grid-template-columns: repeat(auto-fit, minmax(5.5rem, 1fr)); gap: .4rem; } .answer div { padding: .3rem .5rem; } .answer b { font-size: 1.1rem; } h2 { break-after: avoid; } tr, pre { break-inside: avoid; } table { font-size: 8.5px; } .scroll { overflow: visible; } td, th { padding: .12rem .25rem; } th, td.words { white-space: normal; min-width: 0; } }
 `;
 
 /** A profile as a page that stands by itself: it can be mailed, kept and printed. */
@@ -42,9 +39,9 @@ ${answer(profile)}
 <ul>${profile.reasons.map((reason) => `<li>${escaped(reason)}</li>`).join("")}</ul>
 ${evidence(profile)}
 <h2>What was measured</h2>
-<div class="plots">${plots(profile, objective).join("")}</div>
+<div class="plots">${profilePlots(profile, objective).join("")}</div>
 ${facts(profile)}
-<h2>Windows of load</h2>
+${splits(profile)}<h2>Windows of load</h2>
 ${windowTable(profile.windows)}
 <h2>Kubernetes</h2>
 <pre>${escaped(profile.kubernetes)}</pre>
@@ -60,6 +57,7 @@ function answer({ recommendation: found, grade, verified, cost, max_rate_at_obje
   const box = (value: string, what: string, name = "") =>
     `<div class="${name}"><b>${escaped(value)}</b><span>${escaped(what)}</span></div>`;
   return `<div class="answer">${[
+    box(grade, "grade", `grade-${grade}`),
     found.cpu === null
       ? ""
       : box(`${found.cpu} cores`, `CPU limit; request ${found.cpu_request ?? found.cpu}`),
@@ -75,7 +73,6 @@ function answer({ recommendation: found, grade, verified, cost, max_rate_at_obje
       verified.verdict === "holds" ? "yes" : verified.verdict === "not-run" ? "no" : verified.verdict,
       "verified",
     ),
-    box(grade, "grade", `grade-${grade}`),
   ].join("")}</div>`;
 }
 
@@ -92,160 +89,6 @@ ${run("at the target", verified.at_target)}${run("at 1.2 times the target", veri
 ${percentiles.join("")}</tbody></table>`;
 }
 
-function plots(
-  { windows, asked, saturation, cpu_model, memory, recommendation }: Profile,
-  objective: string,
-): string[] {
-  const open = windows.filter(({ load }) => load === "open");
-  const percentile = `p${asked.objective.percentile}`;
-  const series = (
-    name: string,
-    verdict: ProfileWindow["verdict"],
-    colour: string,
-    look: Series["look"],
-  ): Series => ({
-    name,
-    colour,
-    look,
-    points: open
-      .filter((window) => window.verdict === verdict)
-      .map((window) => ({
-        x: window.rate ?? 0,
-        y: window.objective_ms,
-        title: `${window.phase}, ${window.cpu_limit ?? "all"} cores: ${milliseconds(window.objective_ms)}`,
-      })),
-  });
-  const limits = {
-    lines: [{ y: asked.objective.latency_ms, label: objective }],
-    yScale: "log",
-    format: milliseconds,
-  } as const;
-  const verified = windows.findLast(({ phase }) => phase === "verification") ?? open.at(-1);
-  return [
-    svgPlot(
-      [
-        series("meets", "meets", COLOURS.good, "dots"),
-        series("misses", "misses", COLOURS.bad, "crosses"),
-        series("disturbed", "disturbed", COLOURS.other, "crosses"),
-      ],
-      {
-        title: `${percentile} over rate, at every limit tried`,
-        xLabel: "requests per second",
-        yLabel: percentile,
-        ...limits,
-      },
-    ),
-    svgPlot(
-      [
-        {
-          name: "at the target rate",
-          colour: COLOURS.plain,
-          look: "dots",
-          points: open
-            .filter(
-              ({ cpu_limit, rate }) =>
-                cpu_limit !== null &&
-                rate !== null &&
-                Math.abs(rate / (recommendation.rate_per_replica ?? asked.rate) - 1) < 0.01,
-            )
-            .map((window) => ({ x: window.cpu_limit ?? 0, y: window.objective_ms })),
-        },
-      ],
-      { title: `${percentile} over the CPU limit`, xLabel: "cores", yLabel: percentile, ...limits },
-    ),
-    svgPlot(
-      [
-        {
-          name: "open loop",
-          colour: COLOURS.plain,
-          look: "dots",
-          points: open.flatMap((window) =>
-            window.cpu_cores === null ? [] : [{ x: window.achieved_rate, y: window.cpu_cores }],
-          ),
-        },
-        {
-          name: "fit",
-          colour: COLOURS.other,
-          look: "line",
-          points:
-            cpu_model === null
-              ? []
-              : [0, Math.max(...open.map(({ achieved_rate }) => achieved_rate), 1)].map((x) => ({
-                  x,
-                  y: Math.max(0, cpu_model.idle_cores + (x * cpu_model.cpu_ms_per_request) / 1_000),
-                })),
-        },
-      ],
-      { title: "CPU in use over rate", xLabel: "good answers per second", yLabel: "cores" },
-    ),
-    svgPlot(
-      [
-        {
-          name: "throughput",
-          colour: COLOURS.plain,
-          look: "line-and-dots",
-          points: (saturation?.points ?? []).map(({ concurrency, rate }) => ({ x: concurrency, y: rate })),
-        },
-      ],
-      {
-        title: "Throughput over callers that wait for their answers",
-        xLabel: "callers",
-        yLabel: "answers per second",
-      },
-    ),
-    svgPlot(
-      [
-        {
-          name: "held",
-          colour: COLOURS.plain,
-          look: "line",
-          points: (memory?.samples ?? []).map((sample) => ({ x: sample.at_s, y: sample.held_bytes / MIB })),
-        },
-        {
-          name: "files",
-          colour: COLOURS.other,
-          look: "line",
-          points: (memory?.samples ?? []).map((sample) => ({ x: sample.at_s, y: sample.file_bytes / MIB })),
-        },
-      ],
-      {
-        title: "Memory over time",
-        xLabel: "seconds",
-        yLabel: "MiB",
-        ...(recommendation.memory_bytes === null || memory === null
-          ? {}
-          : { lines: [{ y: recommendation.memory_bytes / MIB, label: "recommended limit" }] }),
-      },
-    ),
-    verified
-      ? svgPlot(distribution(verified), {
-          title: "Latency in the verifying window",
-          xLabel: "share of the requests that took longer, in percent",
-          yLabel: "latency",
-          xScale: "log",
-          ...limits,
-        })
-      : "",
-  ];
-}
-
-/** Latency by the share of requests that took longer, so that the tail takes as much room as the middle. */
-function distribution(window: ProfileWindow): Series[] {
-  const histogram = decodeHistogram(window.histogram);
-  if (histogram.totalCount === 0) return [];
-  const shares = [100, 75, 50, 25, 10, 5, 2, 1, 0.5, 0.2, 0.1].filter(
-    (share) => share >= 100 / histogram.totalCount,
-  );
-  return [
-    {
-      name: "requests",
-      colour: COLOURS.plain,
-      look: "line-and-dots",
-      points: shares.map((share) => ({ x: share, y: histogram.getValueAtPercentile(100 - share) / 1_000 })),
-    },
-  ];
-}
-
 function facts({ saturation, cpu_model, memory, start }: Profile): string {
   const items = [
     cpu_model === null
@@ -259,15 +102,40 @@ function facts({ saturation, cpu_model, memory, start }: Profile): string {
       : `Memory: ${megabytes(memory.after_start_bytes)} after the start, ${megabytes(memory.peak_bytes)} at most, pages of files (which can be taken back) up to ${megabytes(memory.file_bytes)}. ${memory.leak.verdict === "leak-suspected" ? `It grows by ${Math.round(memory.leak.bytes_per_request)} bytes per request.` : memory.leak.verdict === "none-seen" ? "No leak was seen." : "Too few requests to see a leak."}`,
     start.ready_ms === null
       ? ""
-      : `Ready after ${milliseconds(start.ready_ms)}; warm after ${start.warm_up_s.toFixed(1)} s of load.`,
+      : `Ready after ${milliseconds(start.ready_ms)}${limitedStart(start)}; warm after ${start.warm_up_s.toFixed(1)} s of load.`,
   ].filter((item) => item !== "");
   return `<ul>${items.map((item) => `<li>${escaped(item)}</li>`).join("")}</ul>`;
+}
+
+/** Threads, replicas and batches that were tried. */
+function splits({ thread_trials = [], recommendation }: Profile): string {
+  if (thread_trials.length === 0) return "";
+  const { threads, batch_size } = recommendation;
+  const rows = thread_trials.map((trial) => [
+    `${trial.threads === threads && trial.batch_size === (batch_size ?? 1) ? "✓ " : ""}${trial.threads} × ${trial.replicas}`,
+    trial.batch_size === 1 ? "each by itself" : `up to ${trial.batch_size}`,
+    `${Math.round(trial.max_rate)}/s`,
+    milliseconds(trial.p50_ms),
+    trial.cpu_ms_per_request === null ? "–" : `${trial.cpu_ms_per_request} ms`,
+  ]);
+  const head = [
+    "threads × replicas",
+    "instances in a run",
+    "most answers",
+    "p50, one caller",
+    "CPU per request",
+  ];
+  const row = (cells: readonly string[], tag: "td" | "th") =>
+    `<tr>${cells.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join("")}</tr>`;
+  return `<h2>Threads, replicas and batches</h2><table><thead>${row(head, "th")}</thead><tbody>${rows.map((cells) => row(cells, "td")).join("")}</tbody></table>`;
 }
 
 function windowTable(windows: readonly ProfileWindow[]): string {
   const rows = windows.map((window) => [
     window.phase,
-    window.rate === null ? `${window.concurrency} callers` : `${Number(window.rate.toPrecision(4))}/s`,
+    window.rate === null
+      ? `${window.concurrency} ${window.concurrency === 1 ? "caller" : "callers"}`
+      : `${Number(window.rate.toPrecision(4))}/s`,
     `${Math.round(window.achieved_rate)}/s`,
     window.cpu_limit === null ? "–" : String(window.cpu_limit),
     window.cpu_cores === null ? "–" : window.cpu_cores.toFixed(2),
@@ -277,7 +145,11 @@ function windowTable(windows: readonly ProfileWindow[]): string {
     String(window.failed + window.timed_out),
     window.held_peak_bytes === null ? "–" : megabytes(window.held_peak_bytes),
     window.load === "open" ? milliseconds(window.lateness_p99_ms) : "–",
-    window.verdict === "not-judged" ? "" : `${window.verdict}: ${window.why}`,
+    window.verdict === "not-judged"
+      ? ""
+      : window.verdict === "meets"
+        ? "meets"
+        : `${window.verdict}: ${window.why}`,
   ]);
   const head = [
     "phase",

@@ -34,6 +34,9 @@ function answer({ recommendation: found, verified }: Profile): string[] {
           `  CPU        ${cpu} cores (request ${cpu_request ?? cpu})`,
           `  memory     ${megabytes(memory_bytes)} (request and limit)`,
         ];
+  const { threads, batch_size } = found;
+  const batch = batch_size === null || batch_size === 1 ? "" : `, up to ${batch_size} instances in a run`;
+  const split = threads === null ? [] : [`  threads    ${threads}${batch}`];
   const count =
     replicas === null
       ? []
@@ -45,6 +48,7 @@ function answer({ recommendation: found, verified }: Profile): string[] {
     replicas === null ? "no size of this machine meets the objective" : "recommended",
     ...size,
     ...count,
+    ...split,
     "",
     `verified: ${verified.verdict === "not-run" ? "no" : verified.verdict}`,
     run("at the target", verified.at_target),
@@ -91,7 +95,7 @@ function facts(profile: Profile): string[] {
   return lines.flatMap((line) => (line ? [`  ${line[0].padEnd(14)} ${line[1]}`] : []));
 }
 
-function limitedStart({ limited, limited_ready_ms }: Profile["start"]): string {
+export function limitedStart({ limited, limited_ready_ms }: Profile["start"]): string {
   if (limited_ready_ms === null || limited_ready_ms === undefined) return "";
   const time = milliseconds(limited_ready_ms);
   return `, ${time} under these limits${limited === "calculated" ? " (calculated)" : ""}`;
@@ -107,7 +111,9 @@ function windowTable(windows: readonly ProfileWindow[]): string[] {
   const head = ["", "rate", "cores", "limit", "p50", "p99", "failed", "memory", "verdict"];
   const rows = windows.map((window) => [
     window.phase,
-    window.rate === null ? `${window.concurrency} callers` : `${round(window.rate)}/s`,
+    window.rate === null
+      ? `${window.concurrency} ${window.concurrency === 1 ? "caller" : "callers"}`
+      : `${round(window.rate)}/s`,
     window.cpu_cores === null ? "-" : window.cpu_cores.toFixed(2),
     window.cpu_limit === null ? "-" : String(window.cpu_limit),
     milliseconds(window.latency_ms.p50),

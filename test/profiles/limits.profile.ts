@@ -174,6 +174,6 @@ it("no more requests are sent than may be, whatever else is asked for", async ()
   );
   expect(code).toBe(1);
   expect(stderr).toContain("the bound of 200 requests");
-  expect(existsSync(log) && readFileSync(log).length).toBeLessThanOrEqual(200)
+  expect(existsSync(log) && readFileSync(log).length).toBeLessThanOrEqual(200);
   expect(readFileSync(log).length).toBeGreaterThan(100);
 });

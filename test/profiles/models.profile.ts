@@ -5,6 +5,7 @@ import { FIXTURES, haveFixtures, WITHOUT_FIXTURES } from "../fixtures.ts";
 import { PYTHON_SERVICE, profileOf } from "./run-profile.ts";
 
 const MIB = 1024 * 1024;
+const NAMES = ["period", "day", "price", "demand", "other_price", "transfer"];
 const folder = makeFolder();
 afterAll(() => folder.remove());
 const short = ["--quick", "--budget", "10s", "--rate", "50", "--slo", "p95=250ms"];
@@ -45,7 +46,7 @@ it("a service of Python's standard library is profiled to the end", async () => 
   expect(found.shown).toContain("recommended");
 });
 
-it("a registered model is profiled by its alias, and the profile is kept with its version", async ({
+it("a registered model is profiled by its alias, with what the server has recorded as bodies, and the profile is kept with its version", async ({
   skip,
 }) => {
   if (!haveFixtures || FIXTURES === undefined) return skip(WITHOUT_FIXTURES);
@@ -58,13 +59,31 @@ it("a registered model is profiled by its alias, and the profile is kept with it
       join(FIXTURES, "models/sklearn/elec2_logreg.onnx"),
       "--alias",
       "champion",
+      "--feature-names",
+      NAMES.join(),
       "--url",
       url,
     ]);
     expect(registered, registered.stderr).toMatchObject({ code: 0 });
+    // What callers sent, one or two instances at a time, as the server has recorded it.
+    const records = Array.from({ length: 60 }, (_, i) => ({
+      id: `call-${Math.floor(i / 1.5)}`,
+      row: i % 3 === 2 ? 1 : 0,
+      time: new Date().toISOString(),
+      inputs: Object.fromEntries(NAMES.map((name, at) => [name, (i + at) / 100])),
+      outputs: { label: i % 2 },
+    }));
+    const sent = await fetch(`${url}/v1/models/elec2/records`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(records),
+    });
+    expect(sent.status).toBe(202);
     const found = await profileOf(folder.path, [
       "--model",
       "elec2@champion",
+      "--recorded",
+      "elec2",
       "--threads",
       "2",
       "--server",
@@ -73,6 +92,10 @@ it("a registered model is profiled by its alias, and the profile is kept with it
       ...short,
     ]);
     expect(found.target).toMatchObject({ kind: "model", model: "elec2", version: "1" });
+    expect(found.target.path).toBe("/invocations");
+    expect(found.target.payloads.source).toMatch(/^40 recorded calls of elec2 since 20/);
+    expect(found.target.payloads.count).toBe(40);
+    expect(found.successRate).toBeGreaterThan(95); // and the replica takes them
     expect(found.recommendation.threads).toBe(2);
     const listed = await leeway(["profile", "list", "--model", "elec2", "--url", url, "--json"]);
     expect(JSON.parse(listed.stdout)).toMatchObject([{ id: found.id, target: { version: "1" } }]);

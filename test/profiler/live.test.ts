@@ -1,6 +1,8 @@
-import { existsSync, readdirSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Clock } from "../../profiler/clock.ts";
@@ -130,6 +132,30 @@ describe.each(["cgroup-v2", "cgroup-v1"] as const)("limits by %s", (kind) => {
     expect(files.filter((file) => existsSync(file))).toEqual([]);
   });
 });
+
+it.for(["cgroup-v2", "cgroup-v1"] as const)(
+  "what a profiler that was killed outright left in %s goes with the next",
+  async (kind, { skip }) => {
+    const { limiter } = await chooseLimiter(tree, pause, kind);
+    if (limiter.kind !== kind) return skip(`this machine cannot limit by ${kind}`);
+    const open = async (name: string) => {
+      const cage = await limiter.open(name);
+      cleanUp.push(() => cage.destroy());
+      return cage.wrap([]).filter((word) => word.endsWith("cgroup.procs"));
+    };
+    const gone = spawnSync("true").pid;
+    const left = (await open(`leeway-${process.pid}-before`)).map((file) =>
+      file.replace(`leeway-${process.pid}-before`, `leeway-${gone}-1`),
+    );
+    for (const file of left) mkdirSync(dirname(file));
+    const service = spawn("sleep", ["60"]);
+    cleanUp.push(() => service.kill("SIGKILL"));
+    for (const file of left) writeFileSync(file, String(service.pid));
+    await open(`leeway-${process.pid}-after`);
+    expect(left.filter((file) => existsSync(file))).toEqual([]);
+    await expect.poll(() => service.signalCode).toBe("SIGKILL");
+  },
+);
 
 describe("limits by taskset", () => {
   it("keep a service and its threads to one processor", async ({ skip }) => {

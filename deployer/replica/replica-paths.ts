@@ -7,11 +7,13 @@ export type Asked =
       readonly protocol: ScoringProtocol;
       readonly model?: string;
       readonly version?: string;
+      readonly label?: string;
     }
   | {
       readonly what: "model" | "model-ready" | "model-stats" | "serving-status";
       readonly model: string;
       readonly version?: string;
+      readonly label?: string;
     }
   | {
       readonly what:
@@ -45,7 +47,7 @@ const FIXED: Readonly<Record<string, Asked>> = {
 };
 
 const V2 = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(?:\/(ready|infer|stats))?$/;
-const V1 = /^\/v1\/models\/([^/:]+)(?:\/versions\/([^/:]+))?(:predict)?$/;
+const V1 = /^\/v1\/models\/([^/:]+)(?:\/versions\/([^/:]+)|\/labels\/([^/:]+))?(:predict)?$/;
 const REPOSITORY = /^\/v2\/repository\/models\/[^/]+\/(?:load|unload)$/;
 
 /** Paths that were read before: there are few, and a request has no time to lose. */
@@ -73,9 +75,9 @@ function matched(method: string, path: string): Asked | undefined {
     if (method !== "GET") return undefined;
     return { what: verb === "ready" ? "model-ready" : verb === "stats" ? "model-stats" : "model", ...of };
   }
-  const [v1, served, servedVersion, predict] = V1.exec(path) ?? [];
+  const [v1, served, servedVersion, label, predict] = V1.exec(path) ?? [];
   if (v1 === undefined || served === undefined) return undefined;
-  const of = named(served, servedVersion);
+  const of = { ...named(served, servedVersion), ...(label === undefined ? {} : { label: decoded(label) }) };
   if (predict) return method === "POST" ? { what: "score", protocol: "v1", ...of } : undefined;
   return method === "GET" ? { what: "serving-status", ...of } : undefined;
 }

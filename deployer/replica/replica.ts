@@ -221,8 +221,8 @@ export class Replica {
     for (const { asked, request, body } of requests) {
       const { headers } = request;
       const recordId = Scorer.recordIdOf(headers);
-      const { protocol, version } = asked;
-      const count = scored.push(this.#scorer.score(protocol, { headers, body }, { version, recordId }));
+      const { protocol, version, label } = asked;
+      const count = scored.push(this.#scorer.score(protocol, { headers, body }, { version, label, recordId }));
       const now = performance.now();
       if (count < requests.length && now - since < SEND_EVERY_MS) continue;
       for (; sent < count; sent++)
@@ -301,8 +301,13 @@ export class Replica {
     return this.#scorer.version(version);
   }
 
-  #versionsOf(asked: { readonly model: string; readonly version?: string }): readonly ServedVersion[] {
+  #versionsOf(asked: {
+    readonly model: string;
+    readonly version?: string;
+    readonly label?: string;
+  }): readonly ServedVersion[] {
     this.#checkModel(asked.model);
+    if (asked.label !== undefined) return [this.#scorer.labelled(asked.label)];
     return asked.version === undefined ? this.#scorer.versions : [this.#scorer.version(asked.version)];
   }
 

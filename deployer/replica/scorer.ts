@@ -79,6 +79,22 @@ export class Scorer {
     );
   }
 
+  /**
+   * The version that TensorFlow Serving's usual labels stand for: `stable` is the one with the largest share of the calls,
+   * `canary` the other one with the largest.
+   *
+   * @throws ServiceError `not-found`.
+   */
+  labelled(label: string): ServedVersion {
+    const [stable, canary] = this.#weights.toSorted((a, b) => b.weight - a.weight);
+    const found = label === "stable" ? stable : label === "canary" ? canary : undefined;
+    if (found) return this.version(found.version);
+    throw new ServiceError(
+      "not-found",
+      `label "${label.slice(0, 60)}" stands for no version here: there is stable${canary ? ", and canary" : ""}`,
+    );
+  }
+
   get versions(): readonly ServedVersion[] {
     return [...this.#versions.values()];
   }
@@ -118,7 +134,11 @@ export class Scorer {
   score(
     protocol: ScoringProtocol,
     message: Message,
-    asked: { readonly version: string | undefined; readonly recordId: string },
+    asked: {
+      readonly version: string | undefined;
+      readonly label: string | undefined;
+      readonly recordId: string;
+    },
   ): ScoredAnswer | Promise<ScoredAnswer> {
     const turn: Turn = {
       protocol,
@@ -130,7 +150,10 @@ export class Scorer {
     };
     const { limits } = this.plan;
     try {
-      turn.version = this.version(asked.version ?? this.#choose(message.headers, asked.recordId));
+      turn.version =
+        asked.label === undefined
+          ? this.version(asked.version ?? this.#choose(message.headers, asked.recordId))
+          : this.labelled(asked.label);
       const call = readCall(protocol, message, { signature: turn.version.signature, limits });
       turn.call = call;
       if (turn.recordId === "")

@@ -7,6 +7,7 @@ import { Counters } from "./counters.ts";
 import { decodeCall } from "./decode-call.ts";
 import { type FlatCall, FlatCalls } from "./flat-call.ts";
 import type { BackgroundStart, FromBackground, ToBackground } from "./messages.ts";
+import { NumericCalls } from "./numeric-call.ts";
 import { Outbox, type OutboxOptions } from "./outbox.ts";
 import { batchPoster } from "./post-batch.ts";
 import { failedId, LONGEST_ID } from "./record-id.ts";
@@ -45,6 +46,7 @@ const batch = new BatchBuilder();
 const redact = redactor(options.redactions, options.redactKey);
 /** Values that are redacted have to be decoded. */
 const flatCalls = options.redactions.length === 0 ? new FlatCalls() : undefined;
+const numericCalls = flatCalls && new NumericCalls(options.bodyBytes * 4);
 
 port.on("message", (message: ToBackground) => {
   if (message.say === "calls") takeCalls(message.slab);
@@ -69,7 +71,7 @@ function takeCalls(slab: Slab): void {
 }
 
 function takeCall(call: Call): void {
-  const flat = flatCalls?.find(call);
+  const flat = flatCalls?.find(call) ?? numericCalls?.find(call);
   if (flat) {
     takeFlatCall(call, flat);
     return;

@@ -10,7 +10,7 @@ import { textOf } from "./record-text.ts";
 /** A call of one instance that is recorded as it was written. */
 export interface FlatCall {
   /** JSON of the features. */
-  readonly inputs: Uint8Array;
+  readonly inputs: Uint8Array | string;
   /** JSON of what was answered. */
   readonly outputs: Uint8Array | string;
   readonly version: string | undefined;

@@ -66,6 +66,7 @@ async function packageModel(written: string, folder: string, options: Options): 
         sha256: await hashOf(model.file),
         signature: model.signature,
         sample: model.sample,
+        recommendation: profile?.recommendation,
         capture:
           options.collector === undefined
             ? undefined

@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { type ReplicaPlan, replicaPlan } from "../../schema/deployment.ts";
 import { ServiceError } from "../../schema/errors.ts";
 import type { ModelSample } from "../../schema/model-version.ts";
+import type { ProfileRecommendation } from "../../schema/profile.ts";
 import type { ModelSignature } from "../../schema/signature.ts";
 import { collectProgram, copyPackages } from "./collect-program.ts";
 import { dockerfile, manifest, startFile } from "./start-files.ts";
@@ -19,6 +20,8 @@ export interface PackageContents {
   readonly signature: ModelSignature;
   readonly sample: ModelSample | undefined;
   readonly capture: ReplicaPlan["capture"];
+  /** Of its last profile: how it did best. */
+  readonly recommendation?: ProfileRecommendation | undefined;
 }
 
 /**
@@ -69,7 +72,29 @@ export async function writePackage(
   }
 }
 
-function planOf({ model, version, files, sha256, signature, sample, capture }: PackageContents): ReplicaPlan {
+/** Threads and batches as a profile found them to be best; a replica's own choice for what was not tried. */
+export function runsAsProfiled(
+  recommendation: ProfileRecommendation | undefined,
+): Pick<ReplicaPlan, "threads" | "micro_batching"> {
+  const { threads = null, batch_size = null } = recommendation ?? {};
+  return {
+    ...(threads === null ? {} : { threads }),
+    ...(batch_size === null || batch_size < 2
+      ? {}
+      : { micro_batching: { max_rows: batch_size, max_delay_ms: 0 } }),
+  };
+}
+
+function planOf({
+  model,
+  version,
+  files,
+  sha256,
+  signature,
+  sample,
+  capture,
+  recommendation,
+}: PackageContents): ReplicaPlan {
   const [main] = files;
   if (!main) throw new RangeError("a package without a model");
   return replicaPlan.parse({
@@ -87,5 +112,6 @@ function planOf({ model, version, files, sha256, signature, sample, capture }: P
       },
     ],
     ...(capture ? { capture } : {}),
+    ...runsAsProfiled(recommendation),
   });
 }

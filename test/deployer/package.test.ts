@@ -13,7 +13,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { collectProgram } from "../../deployer/package/collect-program.ts";
 import { kubernetesFiles } from "../../deployer/package/kubernetes.ts";
-import { writePackage } from "../../deployer/package/write-package.ts";
+import { runsAsProfiled, writePackage } from "../../deployer/package/write-package.ts";
 import type { ModelSignature } from "../../schema/signature.ts";
 import { leeway } from "../e2e/leeway.ts";
 import { onnxFile } from "./onnx-file.ts";
@@ -167,6 +167,19 @@ describe("the Kubernetes resources", () => {
     deployment.spec.replicas = "three";
     expect(() => new Deployment(deployment as never).validate()).toThrow(/replicas/);
   });
+
+  it.each([
+    [undefined, {}],
+    [measured, { threads: 1 }],
+    [{ ...measured, threads: null }, {}],
+    [
+      { ...measured, threads: 1, batch_size: 32 },
+      { threads: 1, micro_batching: { max_rows: 32, max_delay_ms: 0 } },
+    ],
+    [{ ...measured, threads: 1, batch_size: 1 }, { threads: 1 }],
+  ])("replicas of a package run as the last profile found best (%o)", (recommendation, runs) =>
+    expect(runsAsProfiled(recommendation)).toEqual(runs),
+  );
 
   it("take what the last profile found", () => {
     const deployment = files(measured).get("deployment.yaml");

@@ -41,7 +41,9 @@ export async function makePlan(
   const { model } = spec;
   const versions: PlannedVersion[] = [];
   for (const { version, weight } of spec.versions)
-    versions.push(plannedVersion(await resolve(model, referenceOf(version)), weight, folder));
+    versions.push(
+      plannedVersion(await resolve(model, referenceOf(version)), weight, { folder, module: spec.module }),
+    );
   const twice = versions.find(
     ({ version }, at) => versions.findIndex((each) => each.version === version) !== at,
   );
@@ -51,7 +53,10 @@ export async function makePlan(
       `two of the references are to version ${twice.version} of ${model}`,
     );
   const shadow = spec.shadow && {
-    version: plannedVersion(await resolve(model, referenceOf(spec.shadow.version)), 0, folder),
+    version: plannedVersion(await resolve(model, referenceOf(spec.shadow.version)), 0, {
+      folder,
+      module: undefined, // it gets the rows as the others' modules have made them
+    }),
     fraction: spec.shadow.fraction,
   };
   const replicas = spec.replicas === "auto" ? Math.max(1, threadsFor(processors())) : spec.replicas;
@@ -94,7 +99,11 @@ function referenceOf(version: string): string | undefined {
   return version === "latest" ? undefined : version;
 }
 
-function plannedVersion(found: ResolvedVersion, weight: number, folder: string): PlannedVersion {
+function plannedVersion(
+  found: ResolvedVersion,
+  weight: number,
+  { folder, module: wanted }: { readonly folder: string; readonly module: string | undefined },
+): PlannedVersion {
   const { model, version, main_file, files, signature, served_blob_path, served_sha256, sample } = found;
   const main = files.find(({ path }) => path === main_file);
   if (!main || !signature)
@@ -111,7 +120,23 @@ function plannedVersion(found: ResolvedVersion, weight: number, folder: string):
     ...(served ? (served_sha256 === undefined ? {} : { sha256: served_sha256 }) : { sha256: main.sha256 }),
     signature,
     ...(sample ? { sample } : {}),
+    ...(wanted === undefined ? {} : { module: moduleOf(found, wanted, folder) }),
   };
+}
+
+function moduleOf(
+  found: ResolvedVersion,
+  wanted: string,
+  folder: string,
+): NonNullable<PlannedVersion["module"]> {
+  const file = found.files.find(({ path }) => path === wanted);
+  const placed = besideEachOther(found, folder);
+  if (file && placed !== undefined)
+    return { file: resolvePath(folder, "models", found.version, file.path), sha256: file.sha256 };
+  throw new ServiceError(
+    "invalid-input",
+    `version ${found.version} of ${found.model} has no file ${wanted}: register it with the model, or deploy without a module`,
+  );
 }
 
 /** A model whose weights are in files beside it is given them under their names; undefined for a model of one file. */

@@ -129,6 +129,15 @@ const common = {
   limits: scoringLimits.prefault({}),
   guard: canaryGuard.prefault({}),
   tls: servingTls.optional(),
+  module: z
+    .string()
+    .regex(/^[^\\]+\.mjs$/, "expected the path of a file of the version that ends in .mjs")
+    .max(1024)
+    .optional()
+    .meta({
+      description:
+        "A file of each version whose preprocess(rows) and postprocess(predictions, rows) run before and after the model, with all rights of the replica: nothing of the kind runs when absent",
+    }),
   micro_batching: microBatching.optional().meta({ description: "Each request is run by itself when absent" }),
   capture: z
     .strictObject({ enabled: z.boolean().default(true), ...capturing })
@@ -164,6 +173,10 @@ export const plannedVersion = z.strictObject({
   sha256: z.string().optional(),
   signature: modelSignature,
   sample: modelSample.optional(),
+  module: z
+    .strictObject({ file: z.string().endsWith(".mjs"), sha256: z.string().optional() })
+    .optional()
+    .meta({ description: "Code that runs before and after the model" }),
 });
 export type PlannedVersion = z.infer<typeof plannedVersion>;
 

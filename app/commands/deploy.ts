@@ -16,6 +16,7 @@ interface DeployOptions extends Options {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsClientCa?: string;
+  readonly allowModule?: string;
   readonly microBatch?: string;
   readonly microBatchMs?: string;
   readonly sample?: string;
@@ -51,6 +52,10 @@ leeway deploy rollback churn-live --why "complaints"`,
     .option("--tls-cert <file>", "score over TLS with this certificate (PEM, on the server's machine)")
     .option("--tls-key <file>", "its key")
     .option("--tls-client-ca <file>", "callers must have a certificate that this one has signed")
+    .option(
+      "--allow-module <file>",
+      "run preprocess and postprocess of this file (.mjs) of the version around its model, whose author is trusted; none ends it",
+    )
     .option("--micro-batch <rows>", "run instances of several requests at once, at most so many; 0 ends it")
     .option("--micro-batch-ms <ms>", "longest that a request waits for others; 0 when it is new")
     .option("--sample <share>", "share of the scored instances that is collected; 1 when it is new")
@@ -172,6 +177,9 @@ function specOf(written: string, options: DeployOptions, before: DeploymentStatu
     ...(options.port === undefined ? {} : { port: numberOf("--port", options.port) }),
     ...tlsOf(options, kept),
     ...microBatchOf(options, kept),
+    ...(options.allowModule === undefined
+      ? {}
+      : { module: options.allowModule === "none" ? undefined : options.allowModule }),
     ...(options.replicas === undefined ? {} : { replicas: replicasOf(options.replicas) }),
     capture: {
       ...kept.capture,

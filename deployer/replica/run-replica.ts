@@ -31,6 +31,7 @@ function withFilesFrom(folder: string, plan: ReplicaPlan): ReplicaPlan {
   const placed = (version: PlannedVersion) => ({
     ...version,
     model_file: resolve(folder, version.model_file),
+    ...(version.module ? { module: { ...version.module, file: resolve(folder, version.module.file) } } : {}),
   });
   return {
     ...plan,

@@ -154,7 +154,8 @@ export class Scorer {
         asked.label === undefined
           ? this.version(asked.version ?? this.#choose(message.headers, asked.recordId))
           : this.labelled(asked.label);
-      const call = readCall(protocol, message, { signature: turn.version.signature, limits });
+      const { signature, processing } = turn.version;
+      const call = readCall(protocol, message, { signature, processing, limits });
       turn.call = call;
       if (turn.recordId === "")
         turn.recordId = call.id !== undefined && PLAIN_ID.test(call.id) ? call.id : newRecordId();

@@ -26,6 +26,7 @@ import type { ScoringLimits } from "../../schema/deployment.ts";
 import { ServiceError } from "../../schema/errors.ts";
 import type { ModelSignature } from "../../schema/signature.ts";
 import type { ScoringProtocol } from "./counts.ts";
+import type { Processing } from "./processing.ts";
 
 export interface WrittenAnswer {
   readonly headers: Readonly<Record<string, string>>;
@@ -56,9 +57,9 @@ const JSON_HEADERS = { "content-type": "application/json" };
 export function readCall(
   protocol: ScoringProtocol,
   message: Message,
-  { signature, limits }: { readonly signature: ModelSignature; readonly limits: ScoringLimits },
+  { signature, limits, processing }: CallReading,
 ): ScoringCall {
-  const call = READERS[protocol](message, signature);
+  const call = READERS[protocol](message, { signature, processing });
   if (call.rows > limits.max_rows)
     throw new ServiceError(
       "too-large",
@@ -67,15 +68,23 @@ export function readCall(
   return call;
 }
 
-const READERS: Readonly<
-  Record<ScoringProtocol, (message: Message, signature: ModelSignature) => ScoringCall>
-> = {
+/** What a request is read for. */
+interface Served {
+  readonly signature: ModelSignature;
+  readonly processing: Processing | undefined;
+}
+interface CallReading extends Served {
+  readonly limits: ScoringLimits;
+}
+
+const READERS: Readonly<Record<ScoringProtocol, (message: Message, served: Served) => ScoringCall>> = {
   v2: readInferenceCall,
   v1: readPredictCall,
   mlflow: readInvocationsCall,
 };
 
-function readInferenceCall(message: Message, signature: ModelSignature): ScoringCall {
+/** Its tensors are the model's own: a module is not asked. */
+function readInferenceCall(message: Message, { signature }: Served): ScoringCall {
   const request = isRawBinary(message)
     ? rawRequest(message.body, signature)
     : readInferenceRequest(message, { nesting: NESTING });
@@ -149,16 +158,16 @@ function batchOf(tensors: readonly Tensor[], { inputs }: ModelSignature): number
   return length === -1 || typeof length === "string" ? (first?.shape[0] ?? 1) : 1;
 }
 
-function readPredictCall(message: Message, signature: ModelSignature): ScoringCall {
+function readPredictCall(message: Message, served: Served): ScoringCall {
   const request = parseJson(message.body, NESTING);
   if (!isObject(request)) throw new ServiceError("invalid-input", "the request is no JSON object");
-  return servingCall(request, signature, { column: "outputs" });
+  return servingCall(request, served, { column: "outputs" });
 }
 
 /** TensorFlow Serving's two forms, which MLflow has too and answers both with `predictions`. */
 function servingCall(
   request: JsonObject,
-  signature: ModelSignature,
+  served: Served,
   { column }: { readonly column: "outputs" | "predictions" },
 ): ScoringCall {
   const { instances, inputs } = request;
@@ -166,8 +175,9 @@ function servingCall(
     throw new ServiceError("invalid-input", "expected exactly one of instances and inputs");
   if (instances !== undefined) {
     if (!isList(instances)) throw new ServiceError("invalid-input", "instances is no list");
-    return rowCall(instances, signature);
+    return rowCall(instances, served);
   }
+  const { signature } = served;
   const runs = columnsToInputs(inputs as JsonValue, signature); // there, as checked above
   const rows = runs.length > 1 ? runs.length : batchOf(runs[0] ?? [], signature);
   return {
@@ -178,22 +188,24 @@ function servingCall(
   };
 }
 
-function rowCall(instances: JsonList, signature: ModelSignature): ScoringCall {
+function rowCall(instances: JsonList, { signature, processing }: Served): ScoringCall {
+  const rows = processing ? processing.before(instances) : instances;
   return {
     id: undefined,
-    runs: rowsToInputs(instances, signature),
-    rows: instances.length,
-    write: (outputs) => ({
-      headers: JSON_HEADERS,
-      body: jsonText({ predictions: answerRowsOf(outputs, instances.length, signature) }),
-    }),
+    runs: rowsToInputs(rows, signature),
+    rows: rows.length,
+    write: (outputs) => {
+      const found = answerRowsOf(outputs, rows.length, signature);
+      const predictions = processing ? processing.after(found, instances) : found;
+      return { headers: JSON_HEADERS, body: jsonText({ predictions }) };
+    },
   };
 }
 
 /** MLflow's forms in JSON, CSV, and beyond MLflow plain rows: a list of objects or of lists, or one object of features. */
-function readInvocationsCall(message: Message, signature: ModelSignature): ScoringCall {
+function readInvocationsCall(message: Message, served: Served): ScoringCall {
   const type = mediaTypeOf(message.headers) ?? "application/json";
-  if (type === "text/csv") return rowCall(csvInstances(message.body, signature), signature);
+  if (type === "text/csv") return rowCall(csvInstances(message.body, served.signature), served);
   const parameters = (headerOf(message.headers, "content-type") ?? "").split(";").slice(1);
   const strange = parameters.find((parameter) => !/^\s*(?:charset\s*=\s*"?utf-8"?)?\s*$/i.test(parameter));
   if (type !== "application/json" || strange !== undefined)
@@ -205,7 +217,7 @@ function readInvocationsCall(message: Message, signature: ModelSignature): Scori
   if (isList(request))
     return rowCall(
       request.every(isObject) || request.every((item) => isList(item)) ? request : [request],
-      signature,
+      served,
     );
   if (!isObject(request)) throw new ServiceError("invalid-input", "the request is one bare value");
   const found = mlflowForms.filter((form) => Object.hasOwn(request, form));
@@ -215,19 +227,19 @@ function readInvocationsCall(message: Message, signature: ModelSignature): Scori
       `expected exactly one of ${mlflowForms.join(", ")}, found ${found.join(", ")}`,
     );
   const [form] = found;
-  if (form === undefined) return rowCall([request], signature);
+  if (form === undefined) return rowCall([request], served);
   const content = request[form];
   if (form === "dataframe_split") {
     if (!isObject(content))
       throw new ServiceError("invalid-input", "dataframe_split is no object with columns and data");
-    return rowCall(splitInstances(content), signature);
+    return rowCall(splitInstances(content), served);
   }
   if (form === "dataframe_records") {
     if (!isList(content) || !content.every(isObject))
       throw new ServiceError("invalid-input", "dataframe_records is no list of objects");
-    return rowCall(content, signature);
+    return rowCall(content, served);
   }
-  return servingCall(request, signature, { column: "predictions" });
+  return servingCall(request, served, { column: "predictions" });
 }
 
 function splitInstances({ columns, data }: JsonObject): JsonList {

@@ -12,6 +12,7 @@ import { emptyCounts, type ScoringCounts } from "./counts.ts";
 import { type BatchedRun, MicroBatch } from "./micro-batch.ts";
 import { type InferencePlace, ModelRunner } from "./model-runner.ts";
 import type { ThreadRun } from "./model-thread.ts";
+import { Processing } from "./processing.ts";
 import { differenceFrom, sampleTensor } from "./self-check.ts";
 
 interface ServingOptions {
@@ -27,6 +28,7 @@ const NEWEST = 0.1;
 export class ServedVersion {
   readonly version: string;
   readonly signature: ModelSignature;
+  readonly processing: Processing | undefined;
   readonly #runner: ModelRunner;
   readonly #limits: ScoringLimits;
   readonly #batch: MicroBatch | undefined;
@@ -38,9 +40,14 @@ export class ServedVersion {
   private constructor(
     plan: PlannedVersion,
     runner: ModelRunner,
-    { limits, microBatching }: Omit<ServingOptions, "threads">,
+    {
+      limits,
+      microBatching,
+      processing,
+    }: Omit<ServingOptions, "threads"> & { readonly processing: Processing | undefined },
   ) {
     this.version = plan.version;
+    this.processing = processing;
     this.#runner = runner;
     this.#limits = limits;
     this.#batch =
@@ -72,12 +79,15 @@ export class ServedVersion {
       new ServiceError("unavailable", `version ${plan.version} cannot be served: ${why}`);
     if (plan.sha256 !== undefined && (await hashOf(plan.model_file)) !== plan.sha256)
       throw refuse("its file is not the one that was registered (the hash differs)");
+    if (plan.module?.sha256 !== undefined && (await hashOf(plan.module.file)) !== plan.module.sha256)
+      throw refuse("its module is not the one that was registered (the hash differs)");
     try {
       const sample = plan.sample?.inputs.map((tensor) =>
         rawTensor(sampleTensor(tensor), tensor.datatype as RuntimeDatatype),
       ); // loaded models have no other
       const runner = await ModelRunner.load(plan.model_file, { threads, sample });
-      const served = new ServedVersion(plan, runner, { limits, microBatching });
+      const processing = plan.module && (await Processing.load(plan.module.file));
+      const served = new ServedVersion(plan, runner, { limits, microBatching, processing });
       const { inputs, outputs: given } = served.signature;
       if (microBatching && !(takesBatches(inputs) && takesBatches(given)))
         throw refuse("micro-batching needs a model whose inputs and outputs have an open first dimension");

@@ -60,8 +60,12 @@ async function writeSampled(
   }
 }
 
-/** @param texts - Columns that are read as text. */
-function csvSource(file: string, sample: number | "all", texts: readonly string[]): string {
+/**
+ * What to select a CSV file from.
+ * @param file - Its path as a literal.
+ * @param texts - Columns that are read as text.
+ */
+export function csvSource(file: string, sample: number | "all", texts: readonly string[]): string {
   const types = texts.map((name) => `${literal(name)}: 'VARCHAR'`).join(", ");
   // Said outright, or DuckDB may take a header that is too short, or rows that begin with #, for something to skip.
   return `read_csv(${file}, header = true, skip = 0, comment = '', sample_size = ${sample === "all" ? -1 : sample}${types === "" ? "" : `, types = {${types}}`})`;

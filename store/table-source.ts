@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { ServiceError } from "../schema/errors.ts";
-import { literal } from "./identifier.ts";
+import { csvSource } from "./csv-to-parquet.ts";
+import { identifier, literal } from "./identifier.ts";
 import { refuseRaggedCsv } from "./ragged-csv.ts";
 
 const CSV = /\.(csv|tsv|txt)(\.gz)?$/i;
@@ -40,14 +41,34 @@ export async function openTableFile(path: string): Promise<TableSource> {
     await connection.run("set preserve_insertion_order = true");
     if (reader.kind === "columns") return { connection, source: reader.sql, release };
     await connection.run(`create table file as select * from ${reader.sql}`);
-    const [only, ...others] = (await connection.runAndReadAll("describe file")).getRowObjectsJS();
-    if (CSV.test(path) && only && others.length === 0)
-      await refuseRaggedCsv(connection, path, String(only.column_name));
+    if (CSV.test(path)) await settleCsv(connection, path);
     return { connection, source: "file", release };
   } catch (error) {
     release();
     throw unreadable(path, error);
   }
+}
+
+/** Refuses what is no table, and lets only `true` and `false` be booleans, as uploads and JSON have it: DuckDB takes `yes`, `no`, `t` and `f` for some, too. */
+async function settleCsv(connection: DuckDBConnection, path: string): Promise<void> {
+  const described = await connection.runAndReadAll("describe file");
+  const columns = described.getRowObjectsJS() as { column_name: string; column_type: string }[];
+  const [only, ...others] = columns;
+  if (only && others.length === 0) await refuseRaggedCsv(connection, path, only.column_name);
+  const worded = columns
+    .filter(({ column_type: type }) => type === "BOOLEAN")
+    .map(({ column_name: name }) => name);
+  if (worded.length === 0) return;
+  await connection.run(
+    `create or replace table file as select * from ${csvSource(literal(path), "all", worded)}`,
+  );
+  const other = worded.map(
+    (name, i) => `bool_or(lower(${identifier(name)}) not in ('true', 'false')) as w${i}`,
+  );
+  const [found] = (await connection.runAndReadAll(`select ${other.join(", ")} from file`)).getRowObjectsJS();
+  for (const [i, name] of worded.entries())
+    if (found?.[`w${i}`] !== true)
+      await connection.run(`alter table file alter column ${identifier(name)} type boolean`);
 }
 
 /** What is told of a file that cannot be read. */
@@ -65,12 +86,7 @@ function readerOf(path: string): { readonly sql: string; readonly kind: "text" |
   if (about.size === 0) throw new ServiceError("invalid-input", `${path} is empty`);
   const file = literal(path);
   if (/\.parquet$/i.test(path)) return { sql: `read_parquet(${file})`, kind: "columns" };
-  if (CSV.test(path))
-    // Said outright, or DuckDB may take a header that is too short, or rows that begin with #, for something to skip.
-    return {
-      sql: `read_csv(${file}, header = true, skip = 0, comment = '', sample_size = -1)`,
-      kind: "text",
-    };
+  if (CSV.test(path)) return { sql: csvSource(file, "all", []), kind: "text" };
   if (/\.(ndjson|jsonl|json)(\.gz)?$/i.test(path))
     return { sql: `read_json(${file}, sample_size = -1, convert_strings_to_integers = false)`, kind: "text" };
   throw new ServiceError(

@@ -170,6 +170,24 @@ describe("CSV", () => {
     await expect(openDataset(file("csv", rows))).rejects.toThrow(new RegExp(`Line: ${line}`));
   });
 
+  it("takes only true and false for booleans, in any case: other words stay as they were written", async () => {
+    const path = file(
+      "csv",
+      "said,flag,truth,mixed,x\nyes,t,true,true,1\nno,f,FALSE,no,2\n,t,,,3\nyes,t,True,yes,4\n",
+    );
+    expect(await typesOf(path)).toEqual({
+      said: "categorical",
+      flag: "categorical",
+      truth: "boolean",
+      mixed: "categorical",
+      x: "numeric",
+    });
+    const dataset = await openDataset(path);
+    expect(Object.fromEntries((await dataset.categories("said")).counts)).toEqual({ yes: 2, no: 1 });
+    expect(Object.fromEntries((await dataset.categories("truth")).counts)).toEqual({ true: 2, false: 1 });
+    await dataset.close();
+  });
+
   it("rows that begin with a number sign are rows", async () => {
     const path = file("csv", "colour,n\n#ff0000,1\n#00ff00,2\nblue,3\n");
     expect(await categoriesOf(path, "colour")).toMatchObject({ rows: 3 });

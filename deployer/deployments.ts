@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { emit } from "../events/events.ts";
@@ -7,6 +6,7 @@ import {
   type DeploymentStatus,
   deploymentSpec,
   type PlanKind,
+  type ReplicaPlan,
 } from "../schema/deployment.ts";
 import { ServiceError } from "../schema/errors.ts";
 import type { EventType } from "../schema/event.ts";
@@ -18,7 +18,9 @@ import { describeDeployment } from "./describe-deployment.ts";
 import { endOrphans } from "./end-orphans.ts";
 import { GroupClient, type GroupProgram } from "./group-client.ts";
 import { type CaptureTarget, makePlan } from "./make-plan.ts";
+import { canaryOf, planBefore } from "./plan-history.ts";
 import type { GroupStatus } from "./replica/group-state.ts";
+import { refuseOpenAddress, withHashes } from "./scoring-access.ts";
 import { TrafficMetrics } from "./traffic-metrics.ts";
 
 const SHOWN_PLANS = 20;
@@ -102,7 +104,7 @@ export class Deployments {
   async promote(name: string, version: string | undefined, { why }: Reason = {}): Promise<DeploymentStatus> {
     await this.#inTurn(name, async () => {
       const { spec } = await this.#running(name);
-      const promoted = version ?? (await this.#canaryOf(name, spec));
+      const promoted = version ?? canaryOf(name, spec, await this.#store.plans(name, KNOWN_PLANS));
       if (!spec.versions.some((each) => each.version === promoted) && spec.shadow?.version !== promoted)
         throw new ServiceError(
           "conflict",
@@ -195,6 +197,27 @@ export class Deployments {
     this.#traffic.show(name, status);
     if (status.plan !== deployment.plan) await group.serve(this.#planFile(name, deployment.plan));
     else if (status.withdrawn) await this.#recordWithdrawal(deployment, status.withdrawn);
+    else await this.#retarget(deployment);
+  }
+
+  /** Replicas are started anew when the collector has another address than their plan says, or has begun to ask for a key. */
+  async #retarget({ name, plan, spec }: StoredDeployment): Promise<void> {
+    const plans = await this.#store.plans(name, SHOWN_PLANS);
+    const { capture } = (plans.find(({ number }) => number === plan)?.document ?? {}) as Partial<ReplicaPlan>; // as it was stored
+    const { url, apiKeyFile } = this.#parts.capture();
+    const moved = capture !== undefined && capture.collector !== url;
+    const keyed = capture !== undefined && capture.api_key_file === undefined && apiKeyFile !== undefined;
+    const [newest] = plans;
+    if (newest?.kind === "restart" && newest.outcome === "failed") return; // it would fail again
+    if (!moved && !keyed) return;
+    await this.#serve(name, deploymentSpec.parse(spec), {
+      kind: "restart",
+      repeats: plan ?? undefined,
+      event: "dev.leeway.deployment.upgraded",
+      why: keyed
+        ? "there are API keys now: the replicas get one to send records with"
+        : `the collector is at ${url} now`,
+    });
   }
 
   /** The replicas have taken a canary back already; now it is in the plan too. */
@@ -298,24 +321,6 @@ export class Deployments {
     return found;
   }
 
-  /** The version that has some of the calls and was not the last to have had all of them. */
-  async #canaryOf(name: string, spec: DeploymentSpec): Promise<string> {
-    const plans = await this.#store.plans(name, KNOWN_PLANS);
-    const settled = plans.find(
-      ({ outcome, spec: before }) => outcome !== "failed" && (before as DeploymentSpec).versions.length === 1,
-    );
-    const stable = (settled?.spec as DeploymentSpec | undefined)?.versions[0]?.version;
-    const others = spec.versions.filter(({ version }) => version !== stable);
-    const [only] = others;
-    if (others.length === 1 && only && spec.versions.length > 1) return only.version;
-    throw new ServiceError(
-      "conflict",
-      spec.versions.length === 1
-        ? `deployment "${name}" has no canary: version ${only?.version ?? stable} has all calls`
-        : `which version of deployment "${name}" is to have all calls? There are ${spec.versions.map(({ version }) => version).join(", ")}`,
-    );
-  }
-
   async #running(name: string): Promise<{ readonly spec: DeploymentSpec; readonly plan: number }> {
     const { state, spec, plan } = await this.#stored(name);
     if (state === "running" && plan !== null) return { spec: deploymentSpec.parse(spec), plan };
@@ -368,52 +373,4 @@ export class Deployments {
     );
     return turn;
   }
-}
-
-/**
- * What a rollback goes back to: the newest plan before the one whose content is served now that gave all calls to one
- * version, so that neither a canary nor one that was promoted comes back; where there was none, the newest before.
- */
-function planBefore(now: StoredPlan | undefined, plans: readonly StoredPlan[]): StoredPlan | undefined {
-  const from = now?.repeats ?? now?.number ?? 0;
-  const earlier = plans.filter(
-    ({ number, outcome, repeats, kind }) =>
-      number < from && outcome === "replaced" && repeats === null && kind !== "automatic-rollback",
-  );
-  const contentOf = (plan: StoredPlan | undefined) => JSON.stringify(plan?.spec);
-  return (
-    earlier.find(
-      (plan) => (plan.spec as DeploymentSpec).versions.length === 1 && contentOf(plan) !== contentOf(now),
-    ) ?? earlier[0]
-  );
-}
-
-/** @throws ServiceError `invalid-input` when others could score there and no key would stop them. */
-function refuseOpenAddress(name: string, { host, auth, tls }: DeploymentSpec): void {
-  if (
-    auth ||
-    tls?.client_ca_file ||
-    host === "localhost" ||
-    host === "::1" ||
-    /^127(?:\.\d{1,3}){3}$/.test(host)
-  )
-    return;
-  throw new ServiceError(
-    "invalid-input",
-    `deployment "${name}": ${host} can be reached from other machines, and no key is asked for: give auth.keys or tls.client_ca_file, or score at 127.0.0.1`,
-  );
-}
-
-/** Keys are kept as their hashes. */
-function withHashes(spec: DeploymentSpec): DeploymentSpec {
-  if (!spec.auth) return spec;
-  const keys = spec.auth.keys.map(({ name, key, hash }) => ({
-    name,
-    hash:
-      hash ??
-      `sha256:${createHash("sha256")
-        .update(key ?? "")
-        .digest("hex")}`,
-  }));
-  return { ...spec, auth: { keys } };
 }

@@ -3,6 +3,7 @@ import {
   type DeploymentSpec,
   type DeploymentStatus,
   planKind,
+  type ReplicaPlan,
 } from "../schema/deployment.ts";
 import type { StoredDeployment, StoredPlan } from "../store/deployments.ts";
 import { DURATION_BUCKETS, type VersionCounts } from "./replica/counts.ts";
@@ -29,18 +30,22 @@ export function describeDeployment(
       plan: group?.plan ?? null,
       replicas: group?.replicas.length ?? 0,
       replicas_wanted: group?.wanted ?? 0,
+      scaling: scalingOf(live, group),
       restarts: group?.restarts ?? 0,
       last_failure: group?.last_failure ?? null,
       versions: versionsOf(live, group),
       shadow: summed(group?.replicas.map(({ shadow }) => shadow)),
       capture: summed(group?.replicas.map(({ capture }) => capture)),
-      processes: (group?.replicas ?? []).map(({ slot, pid, in_flight, resident_bytes, threads }) => ({
-        slot,
-        pid,
-        in_flight,
-        resident_bytes,
-        threads,
-      })),
+      processes: (group?.replicas ?? []).map(
+        ({ slot, pid, in_flight, resident_bytes, threads, utilisation }) => ({
+          slot,
+          pid,
+          in_flight,
+          resident_bytes,
+          threads,
+          utilisation,
+        }),
+      ),
     },
     plans: plans.map(describePlan),
   };
@@ -53,6 +58,16 @@ function stateOf(
   if (state === "stopped") return "stopped";
   if (!group || group.replicas.length === 0) return "down";
   return group.replicas.length < group.wanted ? "degraded" : "running";
+}
+
+function scalingOf(
+  live: StoredPlan | undefined,
+  group: GroupStatus | undefined,
+): DeploymentStatus["status"]["scaling"] {
+  const { scaling } = (live?.document ?? {}) as Partial<ReplicaPlan>; // as it was stored
+  if (!scaling || !group?.scaling) return null;
+  const { min, max, utilisation } = scaling;
+  return { min, max, utilisation_target: utilisation, ...group.scaling };
 }
 
 function versionsOf(

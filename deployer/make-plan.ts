@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, linkSync, mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve as resolvePath } from "node:path";
-import type { DeploymentSpec, PlannedVersion, ReplicaPlan } from "../schema/deployment.ts";
+import type { DeploymentSpec, PlannedVersion, ReplicaPlan, ReplicaScaling } from "../schema/deployment.ts";
 import { ServiceError } from "../schema/errors.ts";
 import type { ResolvedVersion, ResolveModel } from "../schema/model-version.ts";
 import { allottedProcessors, threadsFor } from "./replica/allotted-processors.ts";
@@ -59,7 +59,8 @@ export async function makePlan(
     }),
     fraction: spec.shadow.fraction,
   };
-  const replicas = spec.replicas === "auto" ? Math.max(1, threadsFor(processors())) : spec.replicas;
+  const scaling = spec.replicas === "auto" ? scalingOf(spec) : undefined;
+  const replicas = spec.replicas === "auto" ? (scaling?.min ?? 1) : spec.replicas;
   const tls = spec.tls && tlsFrom(spec.tls, ".");
   if (tls) readTls(tls); // else replicas would find out, and say it in their log
   const plan: ReplicaPlan = {
@@ -69,6 +70,7 @@ export async function makePlan(
     versions,
     ...(shadow ? { shadow } : {}),
     replicas,
+    ...(scaling ? { scaling } : {}),
     limits: spec.limits,
     guard: spec.guard,
     ...(tls ? { tls } : {}),
@@ -81,6 +83,7 @@ export async function makePlan(
             sample: spec.capture.sample,
             batch_ms: spec.capture.batch_ms,
             time: spec.capture.time,
+            spool_dir: resolvePath(folder, "spool"),
             ...(capture.apiKeyFile === undefined ? {} : { api_key_file: capture.apiKeyFile }),
           },
         }
@@ -92,6 +95,13 @@ export async function makePlan(
     ...(shadow ? { shadow: { version: shadow.version.version, fraction: shadow.fraction } } : {}),
   };
   return { plan, settled };
+}
+
+/** More than one per processor would only share them; `min` may be more all the same. */
+function scalingOf({ scaling }: DeploymentSpec): ReplicaScaling {
+  const processors = Math.max(1, threadsFor(Math.min(allottedProcessors(), availableParallelism())));
+  const { min, max, utilisation } = scaling ?? { min: 1, max: undefined, utilisation: 0.6 };
+  return { min, max: Math.max(min, max ?? processors), utilisation };
 }
 
 /** `latest` is what there is without a reference. */
@@ -157,8 +167,4 @@ function besideEachOther(
     }
   }
   return join(models, main_file);
-}
-
-function processors(): number {
-  return Math.min(allottedProcessors(), availableParallelism());
 }

@@ -44,6 +44,19 @@ export const scoringLimits = z
   .meta({ id: "ScoringLimits" });
 export type ScoringLimits = z.infer<typeof scoringLimits>;
 
+/** Between how many replicas a deployment is scaled, and by which load. */
+export const replicaScaling = z
+  .strictObject({
+    min: z.int().min(1).max(64),
+    max: z.int().min(1).max(64),
+    utilisation: z.number().min(0.05).max(0.95).default(0.6).meta({
+      description: "Share of the time that replicas are to be busy",
+    }),
+  })
+  .refine(({ min, max }) => min <= max, "min is more than max")
+  .meta({ id: "ReplicaScaling" });
+export type ReplicaScaling = z.infer<typeof replicaScaling>;
+
 const SHA256 = /^sha256:[0-9a-f]{64}$/;
 
 const scoringKey = z
@@ -125,7 +138,19 @@ const common = {
   replicas: z
     .union([z.int().min(1).max(64), z.literal("auto")])
     .default(1)
-    .meta({ description: "Processes; auto is one per processor that this server may use" }),
+    .meta({ description: "Processes; auto is as many as the load asks for" }),
+  scaling: z
+    .strictObject({
+      min: z.int().min(1).max(64).default(1),
+      max: z.int().min(1).max(64).optional(),
+      utilisation: replicaScaling.shape.utilisation,
+    })
+    .refine(({ min, max }) => max === undefined || min <= max, "min is more than max")
+    .optional()
+    .meta({
+      description:
+        "With replicas auto: the fewest, the most (one per processor that this server may use when absent), and the share of the time that they are to be busy",
+    }),
   limits: scoringLimits.prefault({}),
   guard: canaryGuard.prefault({}),
   tls: servingTls.optional(),
@@ -188,6 +213,7 @@ export const replicaPlan = z.strictObject({
   versions: z.array(plannedVersion).min(1),
   shadow: z.strictObject({ version: plannedVersion, fraction: share }).optional(),
   replicas: z.int().min(1).default(1),
+  scaling: replicaScaling.optional(),
   threads: z
     .int()
     .min(1)
@@ -199,7 +225,17 @@ export const replicaPlan = z.strictObject({
   micro_batching: microBatching.optional(),
   auth: z.strictObject({ key_hashes: z.array(z.string().regex(SHA256)).min(1) }).optional(),
   capture: z
-    .strictObject({ collector: z.url(), ...capturing, api_key_file: z.string().optional() })
+    .strictObject({
+      collector: z.url(),
+      ...capturing,
+      api_key_file: z.string().optional(),
+      spool_dir: z
+        .string()
+        .optional()
+        .meta({
+          description: "Where records wait while the collector takes none; they are dropped without it",
+        }),
+    })
     .optional(),
 });
 export type ReplicaPlan = z.infer<typeof replicaPlan>;
@@ -230,6 +266,7 @@ const replicaStatus = z.strictObject({
   in_flight: z.int(),
   resident_bytes: z.int(),
   threads: z.int(),
+  utilisation: z.number().nullable().meta({ description: "Share of the last second in which it was busy" }),
 });
 
 const versionTraffic = z.strictObject({
@@ -259,6 +296,22 @@ export const deploymentStatus = z
       plan: z.int().nullable(),
       replicas: z.int(),
       replicas_wanted: z.int(),
+      scaling: z
+        .strictObject({
+          min: z.int(),
+          max: z.int(),
+          utilisation_target: z.number(),
+          utilisation: z
+            .number()
+            .nullable()
+            .meta({ description: "Share of the time that they are busy now" }),
+          reason: z.string().meta({ description: "Of the last look at the load" }),
+          last_change: z
+            .strictObject({ at: z.string(), from: z.int(), to: z.int(), reason: z.string() })
+            .nullable(),
+        })
+        .nullable()
+        .meta({ description: "With replicas auto" }),
       restarts: z.int(),
       last_failure: z.string().nullable(),
       versions: z.array(versionTraffic),

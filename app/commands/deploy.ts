@@ -9,6 +9,9 @@ type Options = ServerOptions & { readonly json?: boolean; readonly why?: string 
 
 interface DeployOptions extends Options {
   readonly replicas?: string;
+  readonly minReplicas?: string;
+  readonly maxReplicas?: string;
+  readonly utilisation?: string;
   readonly canary?: string;
   readonly shadow?: string;
   readonly host?: string;
@@ -38,7 +41,10 @@ leeway deploy rollback churn-live --why "complaints"`,
     .enablePositionalOptions() // what stands behind promote, status … is theirs
     .argument("[name]", "of the deployment")
     .argument("[model]", "model, model:version or model@alias; the newest version when there is none")
-    .option("--replicas <count>", "processes, or auto for one per processor; 1 when it is new")
+    .option("--replicas <count>", "processes, or auto for as many as the load asks for; 1 when it is new")
+    .option("--min-replicas <count>", "with auto: the fewest; 1 when it is new")
+    .option("--max-replicas <count>", "with auto: the most; one per processor when it is new")
+    .option("--utilisation <share>", "with auto: share of the time they are to be busy; 0.6 when it is new")
     .option(
       "--canary <percent>",
       "give the version this share of the calls, and the rest to what is served now",
@@ -181,6 +187,7 @@ function specOf(written: string, options: DeployOptions, before: DeploymentStatu
       ? {}
       : { module: options.allowModule === "none" ? undefined : options.allowModule }),
     ...(options.replicas === undefined ? {} : { replicas: replicasOf(options.replicas) }),
+    ...scalingFlags(options, kept),
     capture: {
       ...kept.capture,
       ...(options.capture ? {} : { enabled: false }),
@@ -243,6 +250,21 @@ function canaryOf(
   ];
 }
 
+function scalingFlags(
+  { minReplicas, maxReplicas, utilisation }: DeployOptions,
+  { scaling }: Partial<DeploymentSpec>,
+): object {
+  if ((minReplicas ?? maxReplicas ?? utilisation) === undefined) return {};
+  return {
+    scaling: {
+      ...scaling,
+      ...(minReplicas === undefined ? {} : { min: numberOf("--min-replicas", minReplicas) }),
+      ...(maxReplicas === undefined ? {} : { max: numberOf("--max-replicas", maxReplicas) }),
+      ...(utilisation === undefined ? {} : { utilisation: numberOf("--utilisation", utilisation) }),
+    },
+  };
+}
+
 function replicasOf(text: string): number | "auto" {
   return text === "auto" ? "auto" : numberOf("--replicas", text);
 }
@@ -261,7 +283,15 @@ function describe({ name, model, status }: DeploymentStatus): string {
   );
   const failure =
     status.last_failure === null ? [] : [`  ${status.restarts} restarts, last: ${status.last_failure}`];
-  return [head, ...versions, ...failure].join("\n");
+  const scaling = status.scaling ? [`  ${scalingText(status.scaling)}`] : [];
+  return [head, ...versions, ...scaling, ...failure].join("\n");
+}
+
+function scalingText({ min, max, reason, last_change }: NonNullable<DeploymentStatus["status"]["scaling"]>) {
+  const change = last_change
+    ? `; from ${last_change.from} to ${last_change.to} at ${last_change.at}: ${last_change.reason}`
+    : "";
+  return `${min} to ${max} replicas by load: ${reason}${change}`;
 }
 
 function history({ plans }: DeploymentStatus): string {

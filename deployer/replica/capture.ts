@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { CaptureClient } from "../../collector/client/capture-client.ts";
-import type { CaptureStats } from "../../collector/client/options.ts";
+import type { CaptureOptions, CaptureStats } from "../../collector/client/options.ts";
 import type { MessageHeaders } from "../../protocols/exchange.ts";
 import { headerOf } from "../../protocols/message-header.ts";
 import type { Tensor } from "../../protocols/tensor.ts";
@@ -8,11 +8,13 @@ import type { ReplicaPlan } from "../../schema/deployment.ts";
 import { timeText } from "../../schema/record.ts";
 import { captureRows } from "./capture-rows.ts";
 import { pointOf } from "./choose-version.ts";
+import { ownSpool, takeLeftovers } from "./leftover-records.ts";
 import type { ReplicaLog } from "./replica-log.ts";
 import type { ServedVersion } from "./served-version.ts";
 import { RecordWriter } from "./write-record.ts";
 
-/** What waits for the collector; beyond it records are dropped and counted. */
+const LEFTOVERS_EVERY_MS = 10_000;
+/** What waits for the collector; beyond it records go to disk where the plan names a folder, else they are dropped and counted. */
 const MEMORY_BYTES = 16 * 1024 * 1024;
 
 /** A scored request to be collected. */
@@ -35,6 +37,9 @@ export class Capture {
   readonly #client: CaptureClient;
   readonly #sample: number;
   readonly #time: "call" | "ce-time";
+  readonly #spoolDir: string | undefined;
+  readonly #clientOptions: CaptureOptions;
+  readonly #leftovers: NodeJS.Timeout | undefined;
   readonly #log: ReplicaLog;
   readonly #deployment: string;
   readonly #writers = new WeakMap<ServedVersion, { readonly writer: RecordWriter; readonly head: string }>();
@@ -46,12 +51,13 @@ export class Capture {
     plan: ReplicaPlan & { readonly capture: NonNullable<ReplicaPlan["capture"]> },
     log: ReplicaLog,
   ) {
-    const { collector, sample, batch_ms, time, api_key_file } = plan.capture;
+    const { collector, sample, batch_ms, time, api_key_file, spool_dir } = plan.capture;
     this.#sample = sample;
     this.#time = time;
     this.#log = log;
     this.#deployment = plan.deployment;
-    this.#client = new CaptureClient({
+    this.#spoolDir = spool_dir;
+    this.#clientOptions = {
       collector,
       model: plan.model,
       deployment: plan.deployment,
@@ -60,7 +66,15 @@ export class Capture {
       batchMs: batch_ms,
       compress: isLoopback(collector) ? "none" : "gzip",
       log: (level, message, fields) => log(level, message, fields),
+    };
+    this.#client = new CaptureClient({
+      ...this.#clientOptions,
+      ...(spool_dir === undefined ? {} : { spoolDir: ownSpool(spool_dir) }),
     });
+    if (spool_dir === undefined) return;
+    void this.#sendLeftovers();
+    this.#leftovers = setInterval(() => void this.#sendLeftovers(), LEFTOVERS_EVERY_MS);
+    this.#leftovers.unref();
   }
 
   /** Whether a request is in the sample, by its id; one that failed is always. */
@@ -163,7 +177,17 @@ export class Capture {
     return { ...this.#client.stats, unreadable: this.#unreadable };
   }
 
+  /** Sends what replicas that have ended had no time to send. What is not taken now stays on disk for the next time. */
+  async #sendLeftovers(): Promise<void> {
+    for (const spoolDir of takeLeftovers(this.#spoolDir ?? "")) {
+      const client = new CaptureClient({ ...this.#clientOptions, spoolDir });
+      const { recovered, stored, duplicates } = await client.close(LEFTOVERS_EVERY_MS);
+      this.#log("info", "records of a replica that has ended were sent", { recovered, stored, duplicates });
+    }
+  }
+
   async close(graceMs: number): Promise<void> {
+    clearInterval(this.#leftovers);
     this.#writeTaken();
     await this.#client.close(graceMs);
   }

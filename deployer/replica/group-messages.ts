@@ -5,6 +5,8 @@ import type { ReplicaState } from "./replica.ts";
 export type ToReplica =
   | { readonly say: "drain"; readonly graceMs: number }
   | { readonly say: "others"; readonly counts: ScoringCounts; readonly replicas: number }
+  /** Another replica is there: some callers are to come anew, and find it. */
+  | { readonly say: "share"; readonly with: number }
   | { readonly say: "withdraw"; readonly version: string };
 
 /** What a replica says to its group. */

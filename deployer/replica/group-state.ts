@@ -11,8 +11,22 @@ export interface GroupStatus {
   readonly version: string;
   /** Number of the plan that is served; null before the first is. */
   readonly plan: number | null;
-  readonly replicas: readonly (ReplicaState & { readonly slot: number })[];
+  readonly replicas: readonly (ReplicaState & {
+    readonly slot: number;
+    readonly utilisation: number | null;
+  })[];
   readonly wanted: number;
+  /** Of a plan that is scaled by its load. */
+  readonly scaling: {
+    readonly utilisation: number | null;
+    readonly reason: string;
+    readonly last_change: {
+      readonly at: string;
+      readonly from: number;
+      readonly to: number;
+      readonly reason: string;
+    } | null;
+  } | null;
   /** Replicas that ended by themselves and were started again. */
   readonly restarts: number;
   readonly last_failure: string | null;

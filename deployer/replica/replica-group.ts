@@ -3,8 +3,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ReplicaPlan, replicaPlan } from "../../schema/deployment.ts";
 import { judgeCanary } from "../canary-guard.ts";
+import { decideScale } from "../decide-scale.ts";
 import { addCounts, emptyCounts, type ScoringCounts, subtractCounts } from "./counts.ts";
 import type { GroupStatus } from "./group-state.ts";
+import { LoadWatch, roomFor } from "./load-watch.ts";
 import type { ReplicaLog } from "./replica-log.ts";
 import { ReplicaProcess } from "./replica-process.ts";
 
@@ -29,9 +31,12 @@ export class ReplicaGroup {
   #retiredOfPlan: ScoringCounts = {};
   #plan: { readonly plan: ReplicaPlan; readonly file: string } | undefined;
   #withdrawn: GroupStatus["withdrawn"] = null;
+  readonly #load = new LoadWatch();
+  #wanted = 0;
+  #scaling: GroupStatus["scaling"] = null;
   #restarts = 0;
   #lastFailure: string | null = null;
-  #state: "running" | "stopping" = "running";
+  #state: "running" | "replacing" | "stopping" = "running";
   readonly #ticker: NodeJS.Timeout;
   #turn: Promise<unknown> = Promise.resolve();
   #onReplicas: (pids: readonly number[]) => void = () => undefined;
@@ -50,8 +55,11 @@ export class ReplicaGroup {
       pid: process.pid,
       version: this.#version,
       plan: this.#plan?.plan.number ?? null,
-      wanted: this.#plan?.plan.replicas ?? 0,
-      replicas: serving.flatMap(({ slot, state }) => (state ? [{ slot, ...state }] : [])),
+      wanted: this.#wanted,
+      scaling: this.#scaling,
+      replicas: serving.flatMap(({ slot, state }) =>
+        state ? [{ slot, utilisation: this.#load.busyOf(state.pid), ...state }] : [],
+      ),
       restarts: this.#restarts,
       last_failure: this.#lastFailure,
       withdrawn: this.#withdrawn,
@@ -85,21 +93,31 @@ export class ReplicaGroup {
 
   async #replace(file: string): Promise<void> {
     const plan = replicaPlan.parse(JSON.parse(await readFile(file, "utf8")));
-    const old = [...this.#live];
-    const fresh = Array.from({ length: plan.replicas }, (_, slot) => this.#start({ plan, file }, slot));
+    const { scaling } = plan;
+    // A new plan begins with as many as the load has asked for so far.
+    const count = scaling ? Math.min(Math.max(this.#wanted, scaling.min), scaling.max) : plan.replicas;
+    const fresh = Array.from({ length: count }, (_, slot) => this.#start({ plan, file }, slot));
+    this.#state = "replacing";
     try {
       await Promise.all(fresh.map(({ ready }) => ready));
     } catch (error) {
       for (const replica of fresh) replica.kill();
       throw error;
+    } finally {
+      if (this.#state === "replacing") this.#state = "running";
     }
+    // All others: one of them may have been started again meanwhile.
+    const old = [...this.#live].filter((replica) => !fresh.includes(replica));
     this.#plan = { plan, file };
+    this.#wanted = count;
+    this.#load.forget();
+    this.#scaling = scaling ? { utilisation: null, reason: "it has just begun", last_change: null } : null;
     this.#withdrawn = null;
     this.#retiredOfPlan = {};
     this.#lastFailure = null;
     for (const replica of fresh) void this.#watch(replica);
     for (const replica of old) void replica.drain(DRAIN_MS);
-    this.#log("info", "plan is served", { plan: plan.number, replicas: plan.replicas });
+    this.#log("info", "plan is served", { plan: plan.number, replicas: count });
     this.#removeOldLogs();
   }
 
@@ -162,6 +180,49 @@ export class ReplicaGroup {
       if (this.#withdrawn) replica.tell({ say: "withdraw", version: this.#withdrawn.version });
     }
     if (!this.#withdrawn) this.#guard(serving);
+    this.#scale(serving);
+  }
+
+  /** Starts or ends replicas as the load asks for. */
+  #scale(serving: readonly ReplicaProcess[]): void {
+    const current = this.#plan;
+    const limits = current?.plan.scaling;
+    const states = serving.flatMap(({ state }) => state ?? []);
+    const looks = this.#load.look(states, Date.now());
+    if (!current || !limits || serving.length !== this.#wanted || this.#state !== "running") return;
+    const { replicas, action, reason } = decideScale(looks, limits, roomFor(states));
+    const last = looks.at(-1);
+    const utilisation = last ? last.busy / last.replicas : null;
+    this.#scaling = { utilisation, reason, last_change: this.#scaling?.last_change ?? null };
+    if (action === "keep") return;
+    const from = this.#wanted;
+    this.#wanted = replicas;
+    this.#load.forget();
+    this.#scaling = {
+      utilisation,
+      reason,
+      last_change: { at: new Date().toISOString(), from, to: replicas, reason },
+    };
+    this.#log("info", "the number of replicas changes", { from, to: replicas, reason });
+    if (action === "down") {
+      const leaving = serving.toSorted((a, b) => b.slot - a.slot).slice(0, from - replicas);
+      for (const replica of leaving) void replica.drain(DRAIN_MS);
+      return;
+    }
+    const taken = new Set(serving.map(({ slot }) => slot));
+    const free = Array.from({ length: from + replicas }, (_, slot) => slot).filter(
+      (slot) => !taken.has(slot),
+    );
+    for (const slot of free.slice(0, replicas - from)) {
+      const replica = this.#start(current, slot);
+      void this.#watch(replica);
+      void replica.ready.then(
+        () => {
+          for (const other of serving) other.tell({ say: "share", with: (replicas - from) / from });
+        },
+        () => undefined, // it has ended then, which is seen to
+      );
+    }
   }
 
   #guard(serving: readonly ReplicaProcess[]): void {

@@ -45,6 +45,9 @@ export interface ReplicaState {
   readonly in_flight: number;
   readonly resident_bytes: number;
   readonly threads: number;
+  readonly uptime_seconds: number;
+  /** Of those, for which its event loop had work. */
+  readonly loop_seconds: number;
   readonly versions: readonly {
     readonly version: string;
     readonly weight: number;
@@ -83,6 +86,8 @@ export class Replica {
   #others: { readonly counts: ScoringCounts; readonly replicas: number } = { counts: {}, replicas: 0 };
   #state: "serving" | "draining" = "serving";
   #unscored: ReadRequest[] = [];
+  /** Answers that are to be the last on their connections. */
+  #parting = 0;
 
   private constructor(scorer: Scorer, threads: number, version: string, tls: TlsOptions | undefined) {
     this.#scorer = scorer;
@@ -134,6 +139,8 @@ export class Replica {
       in_flight: this.#scorer.inFlight,
       resident_bytes: process.memoryUsage.rss(),
       threads: this.#threads,
+      uptime_seconds: process.uptime(),
+      loop_seconds: performance.eventLoopUtilization().active / 1000,
       versions: this.#scorer.versions.map(({ version, place }) => ({
         version,
         weight: weights.get(version) ?? 0,
@@ -148,6 +155,13 @@ export class Replica {
   /** What the metrics are to hold beside the own counts. */
   tellOthers(others: { readonly counts: ScoringCounts; readonly replicas: number }): void {
     this.#others = others;
+  }
+
+  /** Callers keep their connections: a share of them is asked to come anew, so that more replicas get something to do. */
+  shareWith(more: number): void {
+    this.#server.getConnections((error, count) => {
+      if (!error) this.#parting = Math.ceil((count * more) / (more + 1));
+    });
   }
 
   withdraw(version: string): void {
@@ -178,6 +192,10 @@ export class Replica {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const asked = readPath(request.method ?? "GET", request.url ?? "/");
     if (this.#state === "draining") response.shouldKeepAlive = false;
+    else if (this.#parting > 0) {
+      this.#parting -= 1;
+      response.shouldKeepAlive = false;
+    }
     try {
       this.#checkKey(request, asked);
       if (asked?.what === "score") {
@@ -222,7 +240,9 @@ export class Replica {
       const { headers } = request;
       const recordId = Scorer.recordIdOf(headers);
       const { protocol, version, label } = asked;
-      const count = scored.push(this.#scorer.score(protocol, { headers, body }, { version, label, recordId }));
+      const count = scored.push(
+        this.#scorer.score(protocol, { headers, body }, { version, label, recordId }),
+      );
       const now = performance.now();
       if (count < requests.length && now - since < SEND_EVERY_MS) continue;
       for (; sent < count; sent++)

@@ -72,6 +72,7 @@ export async function runReplica({
   const told = new Promise<number>((resolve) => {
     process.on("message", (message: ToReplica) => {
       if (message.say === "others") replica.tellOthers(message);
+      else if (message.say === "share") replica.shareWith(message.with);
       else if (message.say === "withdraw") replica.withdraw(message.version);
       else resolve(message.graceMs);
     });

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DeploymentStatus } from "../../schema/deployment.ts";
@@ -33,6 +34,13 @@ async function call<T = DeploymentStatus>(method: string, path: string, body?: o
     ...(body ? { body: JSON.stringify(body), headers: { "content-type": "application/json" } } : {}),
   });
   return { status: response.status, json: (await response.json()) as T };
+}
+
+/** Files of records that wait for the server. */
+function spooled(): number {
+  const spool = join(folder.path, "data", "deployments", "kept", "spool");
+  return readdirSync(spool, { recursive: true, encoding: "utf8" }).filter((name) => name.includes(".ndjson"))
+    .length;
 }
 
 const serving = (...versions: (readonly [string, number])[]) => ({
@@ -174,6 +182,54 @@ describe("a deployment", () => {
       "upgraded",
       "rolled_back",
     ]);
+  });
+
+  it("keeps what it scores while the server is away, and sends it to wherever that comes back", async () => {
+    const asked = { ...serving(["1", 100]), capture: { batch_ms: 20 } };
+    const { url, processes } = (await call("PUT", "/kept", asked)).json.status;
+    const ask = async (id: string) => (await post(`${url}${INFER}`, { id, ...asks })).status;
+    await server.kill("SIGKILL");
+    expect(await ask("first")).toBe(200); // not taken, so what comes now goes to disk
+    await until("it to be on disk", async () => spooled() > 0);
+    expect(await ask("second")).toBe(200);
+    await until("that too", async () => spooled() > 1);
+    process.kill(processes[0]?.pid ?? 0, "SIGKILL");
+    server = await startLeeway(join(folder.path, "data"));
+    await until("both records", async () => {
+      const sql = "select string_agg(record_id, ' ' order by record_id) from sums where deployment = 'kept'";
+      const response = await fetch(`${server.url}/v1/query`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ sql }),
+      });
+      return (await response.text()).includes("first second");
+    });
+    const { plans } = (await call("GET", "/kept")).json;
+    expect(plans[0]).toMatchObject({ kind: "restart", why: `the collector is at ${server.url} now` });
+    await call("DELETE", "/kept");
+  });
+
+  it("with replicas auto follows the load, and says why", async () => {
+    const asked = { ...serving(["1", 100]), replicas: "auto", scaling: { max: 2, utilisation: 0.05 } };
+    const made = await call("PUT", "/wide", asked);
+    expect(made.json.status).toMatchObject({ replicas: 1, scaling: { min: 1, max: 2 } });
+    const load = startLoad(made.json.status.url, INFER, asks, 8);
+    await until(
+      "there are two replicas",
+      async () => (await call("GET", "/wide")).json.status.replicas === 2,
+    );
+    await until("both have something to do", async () => {
+      const { processes } = (await call("GET", "/wide")).json.status;
+      return processes.length === 2 && processes.every(({ utilisation }) => (utilisation ?? 0) > 0.02);
+    });
+    expect((await load.stop()).troubles).toEqual([]);
+    const { status } = (await call("GET", "/wide")).json;
+    expect(status.scaling?.last_change).toMatchObject({
+      from: 1,
+      to: 2,
+      reason: expect.stringMatching(/^busy \d+ % of the time, 5 % is the target$/),
+    });
+    await call("DELETE", "/wide");
   });
 
   it("that is stopped takes no more calls, and can be taken up again at the same address", async () => {

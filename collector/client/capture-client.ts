@@ -95,7 +95,7 @@ export class CaptureClient {
       const time = timeText(record.time ?? now);
       const text = textOf({ version, deployment, ...record, id, time, weight });
       if (this.#state === "open" && this.#heldBytes + text.length <= this.#options.memoryBytes) {
-        this.#gather(text, now.getTime());
+        this.#gather(text);
         return id;
       }
     } catch {
@@ -112,7 +112,7 @@ export class CaptureClient {
   captureWritten(text: string): "taken" | "dropped" {
     this.#captured += 1;
     if (this.#state === "open" && this.#heldBytes + text.length <= this.#options.memoryBytes) {
-      this.#gather(text, this.#options.now().getTime());
+      this.#gather(text);
       return "taken";
     }
     this.#dropped += 1;
@@ -162,9 +162,9 @@ export class CaptureClient {
     return this.#lines.bytes + this.#packing.bytes + this.#counters.get("waiting_bytes");
   }
 
-  #gather(text: string, timeMs: number): void {
+  #gather(text: string): void {
     if (this.#lines.count === 0) {
-      this.#gatheredSince = timeMs;
+      this.#gatheredSince = this.#options.now().getTime();
       const batch = ++this.#batch;
       AbortSignal.timeout(this.#options.batchMs).addEventListener("abort", () => {
         if (batch === this.#batch) this.#send(); // else it went when it was full

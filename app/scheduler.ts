@@ -22,7 +22,6 @@ export interface SchedulerReport {
 export async function checkDueWindows(parts: MonitorParts): Promise<SchedulerReport> {
   let checked = 0;
   const failed: { monitor: StoredMonitor; error: unknown }[] = [];
-  await parts.collector.flush(); // what was acknowledged counts, also for where the first window lies
   for (const monitor of await parts.monitors.list()) {
     if (!monitor.spec.enabled) {
       hideMonitor(parts.metrics, monitor);
@@ -84,6 +83,7 @@ async function firstWindow(parts: MonitorParts, monitor: StoredMonitor): Promise
   if (monitor.spec.start !== undefined)
     return windowAt(new Date(monitor.spec.start), length, origin(monitor));
   const baseline = await baselineOf(parts, monitor);
+  await parts.collector.flush(); // what was acknowledged counts
   const range = await parts.records.timeRange(monitor.model, baseline?.id);
   if (!range) return undefined;
   const first = windowAt(range.first, length, origin(monitor));

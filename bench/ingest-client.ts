@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface ServerProcess {
   readonly pid: number;
@@ -32,8 +33,17 @@ export function startBuiltLeeway(dataDir: string): Promise<ServerProcess> {
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-/** Sends a body and returns the answer's text. */
+/** Sends a body, again when it is told to come back later, and returns the answer's text. */
 export async function post(port: number, path: string, body: Uint8Array, type: string): Promise<string> {
+  for (;;) {
+    const { status, text, retryAfterSeconds } = await postOnce(port, path, body, type);
+    if (status < 300) return text;
+    if (status !== 429) throw new Error(`${path}: ${status} ${text}`);
+    await sleep(retryAfterSeconds * 1_000);
+  }
+}
+
+async function postOnce(port: number, path: string, body: Uint8Array, type: string) {
   const sent = request({
     agent,
     port,
@@ -46,8 +56,11 @@ export async function post(port: number, path: string, body: Uint8Array, type: s
   const [answer] = await once(sent, "response");
   let text = "";
   for await (const part of answer) text += part;
-  if (answer.statusCode >= 300) throw new Error(`${path}: ${answer.statusCode} ${text}`);
-  return text;
+  return {
+    status: answer.statusCode as number,
+    text,
+    retryAfterSeconds: Number(answer.headers["retry-after"] ?? 1),
+  };
 }
 
 /** Works through the bodies over so many connections at a time. */

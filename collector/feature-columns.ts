@@ -2,12 +2,12 @@ import { featureName } from "../schema/names.ts";
 import type { FrameColumn } from "../store/frame.ts";
 import { freeName, type ModelColumn, type StoredType } from "../store/models.ts";
 import { BooleanColumn, NumberColumn, TextColumn } from "./column-builder.ts";
-import { GONE, type Key, KeyTable } from "./key-table.ts";
+import { GONE, type Key, KeyTable, type WrittenKey, writtenKey } from "./key-table.ts";
 import type { Redaction } from "./sidecar/redact.ts";
 
 /** A feature or output of a model and the values gathered for it. It has a type from its first value on. */
 export class Feature implements Key<Feature> {
-  readonly bytes: Uint8Array;
+  readonly written: WrittenKey;
   readonly direction: "in" | "out";
   readonly name: string;
   readonly column: string;
@@ -26,7 +26,7 @@ export class Feature implements Key<Feature> {
 
   constructor(direction: "in" | "out", name: string, column: string, redaction: Redaction | undefined) {
     this.redaction = redaction;
-    this.bytes = Buffer.from(name);
+    this.written = writtenKey(name);
     this.direction = direction;
     this.name = name;
     this.column = column;

@@ -1,4 +1,5 @@
 import { DEEPEST_NESTING } from "./json-text.ts";
+import type { WrittenKey } from "./key-table.ts";
 
 /** 1 for a byte that stands for itself within a JSON string: not a quote, a backslash or a control character. */
 const PLAIN = new Uint8Array(256).fill(1, 0x20);
@@ -25,6 +26,8 @@ export const CLOSE_BRACE = 0x7d;
  */
 export class JsonCursor {
   bytes: Uint8Array = new Uint8Array();
+  /** The same bytes, for reading four at once. */
+  #view: DataView = new DataView(new ArrayBuffer(0));
   at = 0;
   end = 0;
   from = 0;
@@ -39,7 +42,10 @@ export class JsonCursor {
   wholeDigits = 0;
 
   open(bytes: Uint8Array, from: number, to: number): void {
-    this.bytes = bytes;
+    if (this.bytes !== bytes) {
+      this.bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    }
     this.at = from;
     this.end = to;
   }
@@ -68,18 +74,18 @@ export class JsonCursor {
     return true;
   }
 
-  /** Takes `"name":` if that comes next, byte for byte. */
-  takeKey(name: Uint8Array): boolean {
-    const { bytes } = this;
-    const from = this.at + 1;
-    const length = name.length;
-    if (from + length + 1 >= this.end || bytes[this.at] !== QUOTE || bytes[from + length] !== QUOTE)
-      return false;
-    for (let i = 0; i < length; i++) if (bytes[from + i] !== name[i]) return false;
-    this.from = from;
-    this.to = from + length;
-    this.at = from + length + 1;
-    return this.take(COLON);
+  /** Takes `"name":` if that comes next, without white space in it. */
+  takeKey({ words, length }: WrittenKey): boolean {
+    const { at } = this;
+    const last = words.length - 1;
+    if (last < 0 || at + length > this.end) return false;
+    const view = this.#view;
+    for (let i = 0; i < last; i++) if (view.getInt32(at + i * 4, true) !== words[i]) return false;
+    if (view.getInt32(at + length - 4, true) !== words[last]) return false;
+    this.from = at + 1;
+    this.to = at + length - 2;
+    this.at = at + length;
+    return true;
   }
 
   /** Takes a string. */
@@ -113,46 +119,34 @@ export class JsonCursor {
     let at = start;
     const negative = bytes[at] === MINUS;
     if (negative) at++;
-    let high = 0; // the first 15 significant digits
-    let low = 0; // the next ones, up to 19 in all
-    let digits = 0;
+    const whole = at;
     let digit = at < end ? (bytes[at] as number) - 48 : -1;
     if (digit < 0 || digit > 9) return false;
     if (digit === 0) {
       at++;
       digit = at < end ? (bytes[at] as number) - 48 : -1;
       if (digit >= 0 && digit <= 9) return false; // 01
-    } else {
-      do {
-        if (digits < 15) high = high * 10 + digit;
-        else low = low * 10 + digit;
-        digits++;
-        at++;
-        digit = at < end ? (bytes[at] as number) - 48 : -1;
-      } while (digit >= 0 && digit <= 9);
     }
-    this.wholeDigits = Math.max(digits, 1);
-    let scale = 0;
-    let simple = digits <= 19;
-    if (digit === -2) {
-      this.wholeDigits = 0;
+    let high = 0; // the first 9 significant digits
+    let low = 0; // the next 9
+    let digits = 0;
+    let fraction = 0; // where it begins, if there is one
+    for (;;) {
+      if (digit >= 0 && digit <= 9) {
+        if (digits < 9) high = (high * 10 + digit) | 0;
+        else if (digits < 18) low = (low * 10 + digit) | 0;
+        if (high > 0) digits++;
+      } else if (digit === -2 && fraction === 0) fraction = at + 1;
+      else break;
       at++;
-      const fraction = at;
       digit = at < end ? (bytes[at] as number) - 48 : -1;
-      if (digit < 0 || digit > 9) return false;
-      do {
-        if (digits < 15) high = high * 10 + digit;
-        else low = low * 10 + digit;
-        if (digits > 0 || digit > 0) digits++;
-        at++;
-        digit = at < end ? (bytes[at] as number) - 48 : -1;
-      } while (digit >= 0 && digit <= 9);
-      scale = at - fraction;
-      simple = digits <= 19 && scale <= 22;
     }
+    if (at === fraction) return false; // 1.
+    this.wholeDigits = fraction === 0 ? at - whole : 0;
+    let scale = fraction === 0 ? 0 : at - fraction;
     if (digit === 0x45 - 48 || digit === 0x65 - 48) {
       this.wholeDigits = 0;
-      simple = false;
+      scale = POWERS_OF_TEN.length; // beyond what is done here
       at++;
       if (at < end && (bytes[at] === MINUS || bytes[at] === 0x2b)) at++;
       const exponent = at;
@@ -163,11 +157,13 @@ export class JsonCursor {
     this.to = at;
     this.at = at;
     let value = Number.NaN;
-    if (simple) {
+    if (digits <= 18 && scale < POWERS_OF_TEN.length) {
+      const divisor = POWERS_OF_TEN[scale] as number;
+      const shift = POWERS_OF_TEN[digits <= 9 ? 0 : digits - 9] as number;
       value =
         digits <= 15
-          ? high / (POWERS_OF_TEN[scale] as number) // both exact, so rounded once
-          : quotient(high, low, POWERS_OF_TEN[digits - 15] as number, POWERS_OF_TEN[scale] as number);
+          ? (high * shift + low) / divisor // all exact, so rounded once
+          : quotient(high, low, shift, divisor);
     }
     if (Number.isNaN(value)) value = Number(ascii(bytes, negative ? start + 1 : start, at));
     this.value = negative ? -value : value;

@@ -5,7 +5,7 @@ import { CLOSE_BRACE, COMMA, JsonCursor, OPEN_BRACE, QUOTE } from "./json-cursor
 import { wellFormedText } from "./json-text.ts";
 import { type HashSeed, hashKey, type KeyHash } from "./key-hash.ts";
 import type { KeyIndex } from "./key-index.ts";
-import { type Key, KeyTable } from "./key-table.ts";
+import { type Key, KeyTable, type WrittenKey, writtenKey } from "./key-table.ts";
 import { RecordHead } from "./record-head.ts";
 import { issuesOf, type RecordIssue } from "./record-issues.ts";
 import { appendInstant, type Bounds, type Outcome, type RequestContext, type Rows } from "./rows.ts";
@@ -13,13 +13,13 @@ import { appendInstant, type Bounds, type Outcome, type RequestContext, type Row
 const FIELDS = ["id", "row", "label", "time"] as const;
 
 class Field implements Key<Field> {
-  readonly bytes: Uint8Array;
+  readonly written: WrittenKey;
   readonly name: (typeof FIELDS)[number];
   stamp = -1;
   next: Field | undefined;
   constructor(name: (typeof FIELDS)[number]) {
     this.name = name;
-    this.bytes = Buffer.from(name);
+    this.written = writtenKey(name);
   }
 }
 

@@ -10,7 +10,7 @@ import { CLOSE_BRACE, COMMA, JsonCursor, MINUS, OPEN_BRACE, OPEN_BRACKET, QUOTE 
 import { DEEPEST_NESTING, jsonOf, wellFormedText } from "./json-text.ts";
 import { type HashSeed, hashKey, type KeyHash } from "./key-hash.ts";
 import type { KeyIndex } from "./key-index.ts";
-import { type Key, KeyTable } from "./key-table.ts";
+import { type Key, KeyTable, type WrittenKey, writtenKey } from "./key-table.ts";
 import { RecordHead, readWhole } from "./record-head.ts";
 import { issuesOf, pathText, type RecordIssue } from "./record-issues.ts";
 import type { Bounds, Outcome, RequestContext, Rows } from "./rows.ts";
@@ -36,13 +36,13 @@ const MOST_WEIGHT = 1_000_000;
 type FieldName = (typeof FIELDS)[number];
 
 class Field implements Key<Field> {
-  readonly bytes: Uint8Array;
+  readonly written: WrittenKey;
   readonly name: FieldName;
   stamp = -1;
   next: Field | undefined;
   constructor(name: FieldName) {
     this.name = name;
-    this.bytes = Buffer.from(name);
+    this.written = writtenKey(name);
   }
 }
 

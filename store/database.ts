@@ -6,6 +6,13 @@ import { literal } from "./identifier.ts";
 import { runOnWorkers } from "./load-statement.ts";
 import { migrations } from "./migrations.ts";
 
+/**
+ * What a checkpoint may do beside writing: it puts neighbouring pieces of a table together, and every load leaves a small
+ * one behind, so that without a bound each checkpoint would write the whole table again.
+ */
+const VACUUM_TASKS = 2;
+const ALL_VACUUM_TASKS = 1_000;
+
 /** Bound values; a name in the SQL is `$name`. */
 export type Parameters = Readonly<Record<string, DuckDBValue>>;
 
@@ -61,6 +68,7 @@ export class Database {
     const instance = await openInstance(path, {
       memory_limit: options.memoryLimit ?? "200MB",
       checkpoint_threshold: "64MB",
+      max_vacuum_tasks: String(VACUUM_TASKS),
       ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
     });
     const reader = await instance.connect();
@@ -120,7 +128,12 @@ export class Database {
   checkpoint(): Promise<void> {
     if (this.#state === "closed") return Promise.reject(closed());
     const turn = this.#lastWrite.then(async () => {
-      await this.#writer.run("checkpoint");
+      await this.#writer.run(`set max_vacuum_tasks = ${ALL_VACUUM_TASKS}`);
+      try {
+        await this.#writer.run("checkpoint");
+      } finally {
+        await this.#writer.run(`set max_vacuum_tasks = ${VACUUM_TASKS}`);
+      }
     });
     this.#lastWrite = turn.catch(() => undefined);
     return turn;

@@ -25,6 +25,7 @@ export function buildProgram(): Command {
     .description(
       "Watches machine-learning models in production: collects, compares, alerts, asks for retraining.",
     )
+    .enablePositionalOptions() // a command may have a --version of its own
     .version(version)
     .addHelpText(
       "after",

@@ -16,6 +16,7 @@ import type { Database, Transaction } from "../store/database.ts";
 import { DeploymentStore, type StoredDeployment, type StoredPlan } from "../store/deployments.ts";
 import { describeDeployment } from "./describe-deployment.ts";
 import { endOrphans } from "./end-orphans.ts";
+import { type DeploymentFilter, fits } from "./find-deployments.ts";
 import { GroupClient, type GroupProgram } from "./group-client.ts";
 import { type CaptureTarget, makePlan } from "./make-plan.ts";
 import { canaryOf, planBefore } from "./plan-history.ts";
@@ -94,9 +95,11 @@ export class Deployments {
     return join(this.#parts.folder, (await this.#stored(name)).name);
   }
 
-  async list(): Promise<DeploymentStatus[]> {
+  /** Those that fit, by name. */
+  async list(wanted: DeploymentFilter = {}): Promise<DeploymentStatus[]> {
     const found: DeploymentStatus[] = [];
-    for (const { name } of await this.#store.list()) found.push(await this.get(name));
+    for (const deployment of await this.#store.list())
+      if (fits(deployment, wanted)) found.push(await this.get(deployment.name));
     return found;
   }
 

@@ -39,9 +39,23 @@ const getDeployment = createRoute({
 const listDeployments = createRoute({
   method: "get",
   path: "/v1/deployments",
-  summary: "The deployments",
+  summary: "The deployments, or those that fit",
   tags,
-  request: { query: z.object({ model: resourceName.optional(), version: z.string().max(64).optional() }) },
+  request: {
+    query: z.object({
+      model: resourceName.optional(),
+      version: z
+        .string()
+        .max(64)
+        .optional()
+        .meta({ description: "Number of a version that has some of the calls, or is the shadow" }),
+      tag: z
+        .union([z.string(), z.array(z.string())])
+        .optional()
+        .meta({ description: "key=value, or a key; may be given again, and then all have to fit" }),
+      state: z.enum(["running", "stopped"]).optional(),
+    }),
+  },
   responses: { 200: json(z.object({ deployments: z.array(deploymentStatus) }), "The deployments, by name") },
 });
 const promote = createRoute({
@@ -86,14 +100,9 @@ export function addDeployerRoutes(api: OpenAPIHono, deployments: Deployments): v
     c.json(await deployments.put(c.req.valid("param").name, c.req.valid("json"), c.req.valid("query")), 200),
   );
   api.openapi(listDeployments, async (c) => {
-    const { model, version } = c.req.valid("query");
-    const all = await deployments.list();
-    const wanted = all.filter(
-      (each) =>
-        (model === undefined || each.model === model) &&
-        (version === undefined || each.status.versions.some((served) => served.version === version)),
-    );
-    return c.json({ deployments: wanted }, 200);
+    const { tag, ...wanted } = c.req.valid("query");
+    const tags = tag === undefined ? [] : [tag].flat();
+    return c.json({ deployments: await deployments.list({ ...wanted, tags }) }, 200);
   });
   api.openapi(getDeployment, async (c) => c.json(await deployments.get(c.req.valid("param").name), 200));
   api.openapi(promote, async (c) => {

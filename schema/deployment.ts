@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { modelSample, versionReference } from "./model-version.ts";
+import { modelSample, tagMap, versionReference } from "./model-version.ts";
 import { resourceName } from "./names.ts";
 import { modelSignature } from "./signature.ts";
 
@@ -151,6 +151,7 @@ const common = {
       description:
         "With replicas auto: the fewest, the most (one per processor that this server may use when absent), and the share of the time that they are to be busy",
     }),
+  tags: tagMap.default({}).meta({ description: "Short texts by key, to find the deployment by" }),
   limits: scoringLimits.prefault({}),
   guard: canaryGuard.prefault({}),
   tls: servingTls.optional(),
@@ -229,12 +230,9 @@ export const replicaPlan = z.strictObject({
       collector: z.url(),
       ...capturing,
       api_key_file: z.string().optional(),
-      spool_dir: z
-        .string()
-        .optional()
-        .meta({
-          description: "Where records wait while the collector takes none; they are dropped without it",
-        }),
+      spool_dir: z.string().optional().meta({
+        description: "Where records wait while the collector takes none; they are dropped without it",
+      }),
     })
     .optional(),
 });

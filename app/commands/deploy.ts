@@ -7,7 +7,15 @@ import { clientFor, newCommand, path, print, type ServerOptions, withServer } fr
 
 type Options = ServerOptions & { readonly json?: boolean; readonly why?: string };
 
+interface ListOptions extends Options {
+  readonly model?: string;
+  readonly version?: string;
+  readonly tag: readonly string[];
+  readonly running?: boolean;
+}
+
 interface DeployOptions extends Options {
+  readonly tag: readonly string[];
   readonly replicas?: string;
   readonly minReplicas?: string;
   readonly maxReplicas?: string;
@@ -53,6 +61,7 @@ leeway deploy rollback churn-live --why "complaints"`,
       "--shadow <version>",
       "a version (or @alias) that scores too and whose answers are only compared and stored",
     )
+    .option("--tag <k=v>", "a tag to find it by; may be given again, --tag k= takes one away", gathered, [])
     .option("--host <address>", "where to score; 127.0.0.1 when it is new")
     .option("--port <port>", "port to score at; the first that is free from 8430 on when it is new")
     .option("--tls-cert <file>", "score over TLS with this certificate (PEM, on the server's machine)")
@@ -128,9 +137,30 @@ leeway deploy rollback churn-live --why "complaints"`,
         const { deployments } = await client.json<{ deployments: DeploymentStatus[] }>({
           path: "/v1/deployments",
         });
-        print(deployments, options, (all) =>
-          all.length === 0 ? "no deployments" : all.map(describe).join("\n"),
-        );
+        print(deployments, options, listText);
+      }),
+  );
+  deploy.addCommand(
+    withServer(
+      newCommand("list", {
+        does: "the deployments, or those that fit",
+        example:
+          "leeway deploy list --model churn --version 3\nleeway deploy list --tag team=growth --running",
+      }),
+    )
+      .option("--model <name>", "of this model")
+      .option("--version <number>", "in which this version has some of the calls, or is the shadow")
+      .option("--tag <k=v>", "with this tag, or with any value of a key; may be given again", gathered, [])
+      .option("--running", "leave out those that were stopped")
+      .action(async (options: ListOptions) => {
+        const query = new URLSearchParams(options.tag.map((tag): [string, string] => ["tag", tag]));
+        if (options.model !== undefined) query.set("model", options.model);
+        if (options.version !== undefined) query.set("version", options.version);
+        if (options.running) query.set("state", "running");
+        const { deployments } = await clientFor(options).json<{ deployments: DeploymentStatus[] }>({
+          path: `/v1/deployments?${query}`,
+        });
+        print(deployments, options, listText);
       }),
   );
   deploy.addCommand(
@@ -152,6 +182,14 @@ leeway deploy rollback churn-live --why "complaints"`,
       }),
   );
   return deploy;
+}
+
+function listText(all: readonly DeploymentStatus[]): string {
+  return all.length === 0 ? "no deployments" : all.map(describe).join("\n");
+}
+
+function gathered(text: string, before: readonly string[]): string[] {
+  return [...before, text];
 }
 
 function reason({ why }: Options): string {
@@ -188,6 +226,7 @@ function specOf(written: string, options: DeployOptions, before: DeploymentStatu
       : { module: options.allowModule === "none" ? undefined : options.allowModule }),
     ...(options.replicas === undefined ? {} : { replicas: replicasOf(options.replicas) }),
     ...scalingFlags(options, kept),
+    ...(options.tag.length === 0 ? {} : { tags: tagged(kept.tags, options.tag) }),
     capture: {
       ...kept.capture,
       ...(options.capture ? {} : { enabled: false }),
@@ -263,6 +302,21 @@ function scalingFlags(
       ...(utilisation === undefined ? {} : { utilisation: numberOf("--utilisation", utilisation) }),
     },
   };
+}
+
+function tagged(
+  before: Readonly<Record<string, string>> = {},
+  given: readonly string[],
+): Record<string, string> {
+  const tags = { ...before };
+  for (const text of given) {
+    const [, key, value = ""] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+    if (key === undefined)
+      throw new ServiceError("invalid-input", `--tag ${text}: expected KEY=VALUE, such as team=growth`);
+    if (value === "") delete tags[key];
+    else tags[key] = value;
+  }
+  return tags;
 }
 
 function replicasOf(text: string): number | "auto" {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -9,7 +9,10 @@ import { ServiceError } from "../schema/errors.ts";
 import type { ModelFile, ModelVersion } from "../schema/model-version.ts";
 import type { ApiClient } from "./api-client.ts";
 
-/** Fetches files of a version into a folder, each checked against its hash. Those that are there already stay. */
+/**
+ * Fetches files of a version into a folder, each checked against its hash. Those that are there already stay, and one
+ * that broke off is gone on with.
+ */
 export async function fetchModel(
   client: ApiClient,
   {
@@ -58,12 +61,22 @@ async function fetchFile(
     readonly onPart: (bytes: number) => void;
   },
 ): Promise<void> {
+  await mkdir(dirname(target), { recursive: true });
+  // Named by its content: what is left of another version is nothing to go on with.
+  const partial = `${target}.${file.sha256.slice(0, 12)}.partial`;
   const path = file.path.split("/").map(encodeURIComponent).join("/");
+  const there = await bytesOf(partial, file);
   const response = await client.call({
     path: `/v1/models/${encodeURIComponent(version.model)}/versions/${version.version}/files/${path}`,
+    headers: there === 0 ? {} : { range: `bytes=${there}-`, "if-range": `"${file.sha256}"` },
   });
   if (!response.body) throw new ServiceError("upstream-failed", `the server sent nothing for ${file.path}`);
+  const goesOn = response.status === 206;
   const hash = createHash("sha256");
+  if (goesOn) {
+    await feedFile(partial, hash);
+    onPart(there);
+  }
   const measured = new Transform({
     transform(part: Buffer, _, done) {
       hash.update(part);
@@ -71,34 +84,41 @@ async function fetchFile(
       done(null, part);
     },
   });
-  await mkdir(dirname(target), { recursive: true });
-  const partial = `${target}.partial`;
-  try {
-    await pipeline(
-      Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]),
-      measured,
-      createWriteStream(partial),
-    ).catch((error: unknown) => {
-      throw new ServiceError("upstream-failed", `${file.path} broke off while it came: try again`, {
-        cause: error,
-      });
-    });
-    if (hash.digest("hex") !== file.sha256) {
-      throw new ServiceError(
-        "upstream-failed",
-        `${file.path} did not arrive whole: its SHA-256 differs, try again`,
-      );
-    }
-    await rename(partial, target);
-  } finally {
+  await pipeline(
+    Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]),
+    measured,
+    createWriteStream(partial, { flags: goesOn ? "a" : "w" }),
+  ).catch((error: unknown) => {
+    throw new ServiceError(
+      "upstream-failed",
+      `${file.path} broke off while it came: try again, and it goes on from there`,
+      { cause: error },
+    );
+  });
+  if (hash.digest("hex") !== file.sha256) {
     await rm(partial, { force: true });
+    throw new ServiceError(
+      "upstream-failed",
+      `${file.path} did not arrive whole: its SHA-256 differs, try again`,
+    );
   }
+  await rename(partial, target);
+}
+
+/** How much of a file an earlier try has left; 0 when nothing, or nothing to go on with. */
+async function bytesOf(partial: string, { bytes }: ModelFile): Promise<number> {
+  const info = await stat(partial).catch(() => undefined);
+  return info?.isFile() && info.size < bytes ? info.size : 0;
+}
+
+async function feedFile(path: string, hash: Hash): Promise<void> {
+  for await (const part of createReadStream(path)) hash.update(part as Buffer);
 }
 
 async function isThere(path: string, { bytes, sha256 }: ModelFile): Promise<boolean> {
   const info = await stat(path).catch(() => undefined);
   if (!info?.isFile() || info.size !== bytes) return false;
   const hash = createHash("sha256");
-  for await (const part of createReadStream(path)) hash.update(part as Buffer);
+  await feedFile(path, hash);
   return hash.digest("hex") === sha256;
 }

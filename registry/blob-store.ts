@@ -13,6 +13,12 @@ export interface Blob {
   readonly bytes: number;
 }
 
+/** From the first of these to before the second. */
+export interface BytesOfBlob {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Says which of the hashes something refers to. */
 export type UsedOf = (hashes: readonly string[]) => Promise<ReadonlySet<string>>;
 
@@ -152,6 +158,11 @@ export class BlobStore {
     source.on("error", (error) => checked.destroy(error));
     checked.on("close", () => source.destroy());
     return source.pipe(checked);
+  }
+
+  /** Bytes of the content, as they lie there: a part cannot be checked against the hash. */
+  readPart({ sha256 }: Blob, { from, to }: BytesOfBlob): Readable {
+    return createReadStream(this.path(sha256), { start: from, end: to - 1 });
   }
 
   async #keep(temporary: string, blob: Blob): Promise<Held> {

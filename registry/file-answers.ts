@@ -1,14 +1,20 @@
 import { Readable } from "node:stream";
 import { ServiceError } from "../schema/errors.ts";
 import type { ModelFile, ModelVersion } from "../schema/model-version.ts";
-import type { BlobStore } from "./blob-store.ts";
+import type { BlobStore, BytesOfBlob } from "./blob-store.ts";
 import { tar, tarBytes } from "./tar.ts";
 
-/** A file of a version as an answer. What arrives whole is what was registered: a damaged file breaks off. */
+/**
+ * A file of a version as an answer, or the part of it that is asked for. What arrives whole is what was registered: a
+ * damaged file breaks off. Whoever puts parts together has the hash of the whole in the tag.
+ *
+ * @see RFC 9110, section 14.
+ */
 export function fileAnswer(request: Request, file: ModelFile, blobs: BlobStore): Response {
   const etag = `"${file.sha256}"`;
   const headers = {
     etag,
+    "accept-ranges": "bytes",
     "content-type": "application/octet-stream",
     "content-length": String(file.bytes),
     "content-disposition": `attachment; filename*=UTF-8''${encodeURIComponent(file.path.split("/").at(-1) ?? "")}`,
@@ -17,7 +23,34 @@ export function fileAnswer(request: Request, file: ModelFile, blobs: BlobStore):
   if (request.headers.get("if-none-match") === etag)
     return new Response(null, { status: 304, headers: { etag } });
   if (request.method === "HEAD") return new Response(null, { headers });
-  return new Response(webStream(blobs.read(file)), { headers });
+  const part = partOf(request.headers, etag, file.bytes);
+  if (part === "whole") return new Response(webStream(blobs.read(file)), { headers });
+  if (part === "none")
+    return new Response(null, {
+      status: 416,
+      headers: { "accept-ranges": "bytes", "content-range": `bytes */${file.bytes}` },
+    });
+  return new Response(webStream(blobs.readPart(file, part)), {
+    status: 206,
+    headers: {
+      ...headers,
+      "content-length": String(part.to - part.from),
+      "content-range": `bytes ${part.from}-${part.to - 1}/${file.bytes}`,
+    },
+  });
+}
+
+/** Which bytes are asked for: `none` when there are none there. Several parts at once, or those of another content, are all of it. */
+function partOf(headers: Headers, etag: string, bytes: number): BytesOfBlob | "whole" | "none" {
+  const asked = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(headers.get("range") ?? "");
+  const condition = headers.get("if-range");
+  if (!asked || (condition !== null && condition !== etag)) return "whole";
+  const [, first = "", last = ""] = asked;
+  if (first === "" && last === "") return "whole";
+  const from = first === "" ? Math.max(0, bytes - Number(last)) : Number(first);
+  const to = first === "" || last === "" ? bytes : Math.min(bytes, Number(last) + 1);
+  if (first !== "" && last !== "" && Number(last) < Number(first)) return "whole"; // it is none
+  return from < to ? { from, to } : "none";
 }
 
 /** All files of a version as one tar archive, in a folder named after the version. */

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -112,6 +113,22 @@ describe("leeway model", { timeout: 60_000 }, () => {
     writeFileSync(file("got/model.bin"), "changed!");
     expect((await run("download", "churn:1", "--to", "got", "--file", "model.bin")).code).toBe(0);
     expect(readFileSync(file("got/model.bin"), "utf8")).toBe("a model");
+  });
+
+  it("goes on with a file that broke off, and takes nothing that is not what was registered", async () => {
+    const weights = Buffer.from("x".repeat(100_000));
+    const name = `weights/layer 1.bin.${createHash("sha256").update(weights).digest("hex").slice(0, 12)}.partial`;
+    const download = () => run("download", "churn:1", "--to", "again", "--file", "weights/layer 1.bin");
+    mkdirSync(file("again/weights"), { recursive: true });
+    writeFileSync(file("again", name), "y".repeat(60_000)); // that it went on with these shows in the hash
+    expect(await download()).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("its SHA-256 differs"),
+    });
+    writeFileSync(file("again", name), weights.subarray(0, 60_000));
+    expect((await download()).code).toBe(0);
+    expect(readFileSync(file("again/weights/layer 1.bin")).equals(weights)).toBe(true);
+    expect(readdirSync(file("again/weights"))).toEqual(["layer 1.bin"]);
   });
 
   it("asks git where the files are from, and leaves passwords out", async () => {

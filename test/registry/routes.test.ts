@@ -1,40 +1,11 @@
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { startService, type TestService } from "../app/test-service.ts";
+import { startService } from "../app/test-service.ts";
 import { haveFixtures, WITHOUT_FIXTURES } from "../fixtures.ts";
+import { answerOf, call, NOW, upload } from "./call-registry.ts";
 import { filesWithin } from "./test-registry.ts";
-
-const NOW = new Date("2026-01-02T03:04:05Z");
-
-/** Uploads texts as files, and other fields as they are. */
-async function upload(
-  service: TestService,
-  fields: Readonly<Record<string, string>>,
-  files: Readonly<Record<string, string>> = { "model.bin": "a model" },
-  headers: Readonly<Record<string, string>> = {},
-) {
-  const form = new FormData();
-  for (const [name, value] of Object.entries(fields)) form.append(name, value);
-  for (const [path, text] of Object.entries(files)) form.append("file", new Blob([text]), path);
-  return answerOf(`${service.server().url}/v1/models`, { method: "POST", body: form, headers });
-}
-
-async function answerOf(url: string, init: RequestInit = {}) {
-  const response = await fetch(url, init);
-  const text = await response.text();
-  const body = (text.startsWith("{") ? JSON.parse(text) : { text }) as Readonly<Record<string, unknown>>;
-  return { status: response.status, body, headers: response.headers };
-}
-
-const call = (service: TestService, method: string, path: string, body?: unknown) =>
-  answerOf(`${service.server().url}${path}`, {
-    method,
-    ...(body === undefined
-      ? {}
-      : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
-  });
 
 type Texts = Readonly<Record<string, string>>;
 
@@ -358,50 +329,6 @@ describe("aliases over HTTP", () => {
       ["ok", {}],
     ] as const) {
       expect((await call(service, "PUT", `/v1/models/churn/aliases/${alias}`, body)).status, alias).toBe(400);
-    }
-  });
-});
-
-describe("files", () => {
-  it("come as they were sent, with their hash, one or all", async () => {
-    const service = await startService({ now: NOW });
-    const { body } = await upload(service, { name: "churn" }, { "a b/données.txt": "text", empty: "" });
-    const sha256 = (body.files as { path: string; sha256: string }[])[0]?.sha256 ?? "";
-    const path = "/v1/models/churn/versions/1/files/a%20b/donn%C3%A9es.txt";
-    const file = await call(service, "GET", path);
-    expect([file.body.text, file.headers.get("etag"), file.headers.get("content-length")]).toEqual([
-      "text",
-      `"${sha256}"`,
-      "4",
-    ]);
-    const again = await fetch(`${service.server().url}${path}`, {
-      headers: { "if-none-match": `"${sha256}"` },
-    });
-    expect(again.status).toBe(304);
-    const head = await fetch(`${service.server().url}${path}`, { method: "HEAD" });
-    expect([head.status, head.headers.get("content-length")]).toEqual([200, "4"]);
-    expect((await call(service, "GET", "/v1/models/churn/versions/latest/files/empty")).body.text).toBe("");
-    const missing = await call(service, "GET", "/v1/models/churn/versions/1/files/none");
-    expect(missing).toMatchObject({
-      status: 404,
-      body: { detail: expect.stringContaining("it has a b/données.txt, empty") },
-    });
-    const archive = await fetch(`${service.server().url}/v1/models/churn/versions/1/archive`);
-    expect(Number(archive.headers.get("content-length"))).toBe((await archive.arrayBuffer()).byteLength);
-  });
-
-  it("that are damaged on the disk do not arrive", async () => {
-    const service = await startService({ now: NOW });
-    const { body } = await upload(service, { name: "churn" }, { m: "the right content" });
-    const sha256 = (body.files as { sha256: string }[])[0]?.sha256 ?? "";
-    const stored = join(service.dataDir, "models/blobs", sha256.slice(0, 2), sha256);
-    chmodSync(stored, 0o600);
-    writeFileSync(stored, "the wrong content");
-    for (const path of ["files/m", "archive"]) {
-      const got = fetch(`${service.server().url}/v1/models/churn/versions/1/${path}`).then((answer) =>
-        answer.text(),
-      );
-      await expect(got, path).rejects.toThrow(/terminated/);
     }
   });
 });

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { scheduler } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Database } from "../../store/database.ts";
 import { migrations } from "../../store/migrations.ts";
@@ -105,6 +106,32 @@ describe("a database", () => {
     await expect(failing).rejects.toThrow("no");
     expect(await database.all("select * from t")).toEqual([{ x: 1 }]);
     await database.close();
+  });
+
+  it("loads on its own threads, all or nothing, and says why a load failed", async () => {
+    let looks = 0;
+    const database = await Database.open(":memory:", {
+      threads: 2,
+      pause: async () => {
+        looks++;
+        await scheduler.wait(1);
+      },
+    });
+    onTestFinished(() => database.close());
+    await database.transaction((tx) => tx.run("create table numbers (n bigint)"));
+    await database.transaction((tx) => tx.load("insert into numbers select range from range(1_000_000)"));
+    expect(looks).toBeGreaterThan(0);
+    const failing = database.transaction(async (tx) => {
+      await tx.load("insert into numbers select range from range(5)");
+      await tx.load("insert into numbers select 'many' from range(200_000)");
+    });
+    await expect(failing).rejects.toThrow(/Could not convert string 'many'/);
+    await expect(database.transaction((tx) => tx.load("insert into nowhere select 1"))).rejects.toThrow(
+      /nowhere/,
+    );
+    expect(await database.all("select count(*) as n, sum(n) as sum from numbers")).toEqual([
+      { n: 1_000_000, sum: 499_999_500_000 },
+    ]);
   });
 
   it("takes transactions one after the other", async () => {

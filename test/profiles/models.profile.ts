@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { leeway, makeFolder, serve } from "../e2e/leeway.ts";
@@ -37,13 +38,28 @@ describe("a model file is profiled to the end", () => {
   });
 });
 
-it("a service of Python's standard library is profiled to the end", async () => {
-  const found = await profileOf(folder.path, ["--command", PYTHON_SERVICE, "--method", "POST", ...short]);
+it("a service of Python's standard library is profiled to the end: recommendation, evidence, grade, cost, report", async () => {
+  const html = join(folder.path, "report.html");
+  const bodies = join(folder.path, "rows.csv");
+  writeFileSync(bodies, "age,name\n31,a\n42,b\n");
+  const found = await profileOf(
+    folder.path,
+    ["--command", PYTHON_SERVICE, "--payloads", bodies, ...short, "--html", html].concat(
+      ...["--cpu-hour", "0.04", "--gib-hour", "0.005"],
+    ),
+  );
   expect(found.cpu_model?.cpu_ms_per_request).toBeGreaterThan(0.9);
   expect(found.cpu_model?.cpu_ms_per_request).toBeLessThan(5);
   expect(found.recommendation.cpu).toBeLessThanOrEqual(1);
+  expect(found.recommendedCpu).toBe(found.recommendation.cpu);
   expect(found.recommendation.memory_bytes).toBeLessThan(128 * MIB);
-  expect(found.shown).toContain("recommended");
+  expect(found.target).toMatchObject({ kind: "command", method: "POST", payloads: { count: 2 } });
+  expect(found.cost?.per_million_predictions).toBeGreaterThan(0);
+  expect(found.windows.length).toBeGreaterThan(4);
+  expect(found.requests_sent).toBeGreaterThan(100);
+  expect(found.shown).toContain(`grade ${found.grade}`);
+  expect(found.shown).toContain("p95 over rate");
+  expect(readFileSync(html, "utf8")).toContain("</html>");
 });
 
 it("a registered model is profiled by its alias, with what the server has recorded as bodies, and the profile is kept with its version", async ({

@@ -16,6 +16,8 @@ import { RecordWriter } from "./write-record.ts";
 const LEFTOVERS_EVERY_MS = 10_000;
 /** What waits for the collector; beyond it records go to disk where the plan names a folder, else they are dropped and counted. */
 const MEMORY_BYTES = 16 * 1024 * 1024;
+/** Of JSON in one request: a quarter of what records cost is to send them, in batches of a quarter of this. */
+const BATCH_BYTES = 512 * 1024;
 
 /** A scored request to be collected. */
 export interface ScoredRequest {
@@ -63,6 +65,7 @@ export class Capture {
       deployment: plan.deployment,
       apiKey: api_key_file === undefined ? undefined : readFileSync(api_key_file, "utf8").trim(),
       memoryBytes: MEMORY_BYTES,
+      batchBytes: BATCH_BYTES,
       batchMs: batch_ms,
       compress: isLoopback(collector) ? "none" : "gzip",
       log: (level, message, fields) => log(level, message, fields),

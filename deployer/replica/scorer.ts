@@ -204,7 +204,7 @@ export class Scorer {
     const latencyMs = performance.now() - turn.started;
     countRequest(version?.counts ?? this.#unrouted, { protocol, status, seconds: latencyMs / 1000 });
     if (version && call && (status === 200 || status >= 500))
-      this.#after(turn, call, { recordId, version, outputs, status, latencyMs, rows: call.rows });
+      this.#after(call, { turn, version, outputs, status, latencyMs });
     return { status, headers, body, recordId };
   }
 
@@ -232,14 +232,25 @@ export class Scorer {
   }
 
   /** What the caller does not wait for. */
-  #after(turn: Turn, call: ScoringCall, scored: Omit<ScoredRequest, "time" | "inputs">): void {
-    const { recordId, status, outputs } = scored;
+  #after(
+    call: ScoringCall,
+    {
+      turn,
+      version,
+      outputs,
+      status,
+      latencyMs,
+    }: { readonly turn: Turn } & Pick<ScoredRequest, "version" | "outputs" | "status" | "latencyMs">,
+  ): void {
+    const { recordId } = turn;
     const capture = this.#capture?.wants(recordId, status) ? this.#capture : undefined;
     const shadow = status === 200 && this.#shadow?.wants(recordId) ? this.#shadow : undefined;
     if (!capture && !shadow) return;
     const now = Date.now();
     const time = capture?.timeOf(turn.headers, now) ?? now;
-    const request = { ...scored, time, inputs: inputsOf(call) };
+    const { rows } = call;
+    const inputs = inputsOf(call);
+    const request = { recordId, version, inputs, outputs, rows, status, latencyMs, time };
     if (!shadow) {
       capture?.take(request);
       return;

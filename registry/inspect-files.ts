@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ServiceError } from "../schema/errors.ts";
-import type { ModelFile } from "../schema/model-version.ts";
+import type { ModelFile, ModelSample } from "../schema/model-version.ts";
 import type { InspectModel, ModelSignature } from "../schema/signature.ts";
 import type { BlobStore, Held } from "./blob-store.ts";
 import { stageFiles } from "./stage-files.ts";
@@ -14,6 +14,8 @@ export interface Findings {
   /** The file that is served in the main file's place; held. */
   readonly served: Held | undefined;
   readonly notes: readonly string[];
+  /** What the main file answers to the sample. */
+  readonly sample_outputs?: ModelSample["outputs"];
 }
 
 /**
@@ -27,11 +29,13 @@ export async function inspectFiles(
     blobs,
     scratchDir,
     inspectModel,
+    sample,
     signal,
   }: {
     readonly blobs: BlobStore;
     readonly scratchDir: string;
     readonly inspectModel: InspectModel;
+    readonly sample?: ModelSample | undefined;
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<Findings> {
@@ -47,7 +51,10 @@ export async function inspectFiles(
     );
     // The main file last: until then there is nothing to be let go of.
     for (const path of [...models.filter((other) => other !== main), main]) {
-      const found = await inspectModel(join(folder, path), { signal });
+      const found = await inspectModel(join(folder, path), {
+        signal,
+        sample: path === main ? sample : undefined,
+      });
       if (found.verdict === "refused") {
         const message = found.reason.replaceAll(`${folder}/`, "");
         throw new ServiceError("invalid-input", `${path} cannot be served: ${message}`, {
@@ -64,6 +71,7 @@ export async function inspectFiles(
         signature: { ...found.signature, ...(labels === undefined ? {} : { class_labels: labels }) },
         served: found.served_file === undefined ? undefined : await keepServed(found.served_file, blobs),
         notes: found.notes,
+        ...(found.sample_outputs ? { sample_outputs: found.sample_outputs } : {}),
       };
     }
     return findings;

@@ -4,6 +4,7 @@ import { emit } from "../events/events.ts";
 import { ServiceError } from "../schema/errors.ts";
 import type {
   ModelFile,
+  ModelSample,
   ModelSummary,
   ModelVersion,
   Registration,
@@ -25,7 +26,7 @@ import { BlobStore, type Held } from "./blob-store.ts";
 import { whoOf } from "./caller.ts";
 import { checkFilesNamed, refinedSignature } from "./check-registration.ts";
 import { FeatureNames } from "./feature-names.ts";
-import { inspectFiles, mainFileOf } from "./inspect-files.ts";
+import { type Findings, inspectFiles, mainFileOf } from "./inspect-files.ts";
 import { type FormField, type ReceivedFile, receiveUpload, type UploadLimits } from "./receive-upload.ts";
 import { type IsInUse, Removal } from "./removal.ts";
 
@@ -115,7 +116,7 @@ export class Registry {
       }
       const kept = files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })).sort(byPath);
       checkFilesNamed(registration, kept);
-      const findings = await this.#inspect(kept, signal);
+      const findings = await this.#inspect(kept, registration.sample, signal);
       served = findings.served;
       const now = this.#parts.now();
       const version: NewVersion = {
@@ -133,7 +134,7 @@ export class Registry {
         main_file: findings.main_file,
         signature: refinedSignature(findings.signature, registration),
         notes: [...findings.notes],
-        sample: registration.sample ?? null,
+        sample: recordedSample(registration.sample, findings.sample_outputs),
         served_sha256: served?.sha256 ?? null,
         source: source ?? null,
         idempotency_key: idempotencyKey ?? null,
@@ -274,13 +275,17 @@ export class Registry {
       this.featureNames.delete(name, version);
   }
 
-  async #inspect(files: readonly ModelFile[], signal: AbortSignal | undefined) {
+  async #inspect(
+    files: readonly ModelFile[],
+    sample: ModelSample | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Findings> {
     const { inspectModel, scratchDir } = this.#parts;
     if (!inspectModel)
       return { main_file: mainFileOf(files) ?? null, signature: null, served: undefined, notes: [] };
     // One at a time: each takes a processor and may take a lot of memory.
     const turn = this.#lastInspection.then(() =>
-      inspectFiles(files, { blobs: this.blobs, scratchDir, inspectModel, signal }),
+      inspectFiles(files, { blobs: this.blobs, scratchDir, inspectModel, sample, signal }),
     );
     this.#lastInspection = turn.catch(() => undefined);
     return turn;
@@ -376,4 +381,11 @@ function patched(
 
 function noModel(name: string): ServiceError {
   return new ServiceError("not-found", `there is no model "${name}"`);
+}
+
+/** A sample with the outputs that were given with it, or else with those that the model gave: deployments check them. */
+function recordedSample(sample: ModelSample | undefined, found: ModelSample["outputs"]): ModelSample | null {
+  if (!sample) return null;
+  const outputs = sample.outputs ?? found;
+  return { ...sample, ...(outputs ? { outputs } : {}) };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ModelSample } from "./model-version.ts";
 
 /** Element types of the Open Inference Protocol. Elements of BYTES are texts or bytes of any length. */
 export const tensorDatatypes = [
@@ -71,6 +72,17 @@ export const modelInspection = z.discriminatedUnion("verdict", [
     signature: modelSignature,
     served_file: z.string().optional(),
     class_labels: z.array(z.union([z.string(), z.number()])).optional(),
+    /** What it answers to the inputs of the sample that came with it. */
+    sample_outputs: z
+      .array(
+        z.strictObject({
+          name: tensorName,
+          datatype: z.enum(tensorDatatypes),
+          shape: z.array(z.int().min(0)),
+          data: z.array(z.unknown()),
+        }),
+      )
+      .optional(),
     notes: z.array(z.string()),
   }),
   z.strictObject({ verdict: z.literal("refused"), reason: z.string() }),
@@ -81,5 +93,9 @@ export type ModelInspection = z.infer<typeof modelInspection>;
 /** Looks at a model file. It never throws for what is in the file. */
 export type InspectModel = (
   path: string,
-  options: { readonly signal?: AbortSignal | undefined },
+  options: {
+    readonly signal?: AbortSignal | undefined;
+    /** To be answered; when it says the outputs they have to be those. */
+    readonly sample?: ModelSample | undefined;
+  },
 ) => Promise<ModelInspection>;

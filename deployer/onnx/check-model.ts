@@ -1,6 +1,8 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, normalize, sep } from "node:path";
+import type { ModelSample } from "../../schema/model-version.ts";
 import type { ModelInspection, TensorSpec } from "../../schema/signature.ts";
+import { answerSample } from "./answer-sample.ts";
 import { zeroInputs } from "./example-input.ts";
 import type { RawTensor } from "./raw-tensor.ts";
 import { type OnnxModel, readModel } from "./read-model.ts";
@@ -17,8 +19,13 @@ const LARGEST_FILE = 2 ** 31 - 1;
  * `inspectModel` does this in one of its own.
  *
  * @param servedFile - Where the file to be served is written when it differs.
+ * @param sample - To be answered.
  */
-export async function checkModel(path: string, servedFile: string): Promise<ModelInspection> {
+export async function checkModel(
+  path: string,
+  servedFile: string,
+  sample?: ModelSample,
+): Promise<ModelInspection> {
   const read = readFile(path);
   if ("reason" in read) return { verdict: "refused", reason: read.reason };
   const { file, model } = read;
@@ -32,7 +39,15 @@ export async function checkModel(path: string, servedFile: string): Promise<Mode
   } catch (error) {
     return { verdict: "refused", reason: `onnxruntime refuses it: ${wordsOf(error)}` };
   }
-  return describe(session, model, rewritten ? servedFile : undefined);
+  const found = await describe(session, model, rewritten ? servedFile : undefined);
+  if (found.verdict === "refused" || !sample) return found;
+  const answer = answerSample(session, sample);
+  if ("refused" in answer) return { verdict: "refused", reason: answer.refused };
+  if ("unanswered" in answer) {
+    const note = `its sample is not checked by what it answers: ${wordsOf(answer.unanswered)}`;
+    return { ...found, notes: [...found.notes, note] };
+  }
+  return { ...found, sample_outputs: answer.outputs };
 }
 
 function readFile(

@@ -150,14 +150,18 @@ it("knows the names of a version's features, or else of the newest that has any,
 
 describe("a model file", () => {
   /** Takes any text; one that is "broken" it refuses, and it writes a file to be served for "zipped". */
-  const inspectModel: InspectModel = async (path) => {
+  const inspectModel: InspectModel = async (path, { sample }) => {
     const text = readFileSync(path, "utf8");
     if (text === "broken") return { verdict: "refused", reason: `${path}: no such operator` };
     const signature = {
       inputs: [{ name: "X", datatype: "FP32" as const, shape: [-1, 2] }],
       outputs: [{ name: "p", datatype: "FP32" as const, shape: [-1, 2] }],
     };
-    if (text !== "zipped") return { verdict: "loads", signature, notes: [] };
+    const sample_outputs = sample && [
+      { name: "p", datatype: "FP32" as const, shape: [1, 2], data: [0.2, 0.8] },
+    ];
+    if (text !== "zipped")
+      return { verdict: "loads", signature, notes: [], ...(sample ? { sample_outputs } : {}) };
     const served_file = join(path, "..", "served.onnx");
     writeFileSync(served_file, "unzipped");
     return {
@@ -180,6 +184,19 @@ describe("a model file", () => {
       issues: [{ path: "sub/b.onnx" }],
     });
     expect(it_.stored()).toEqual([]);
+  });
+
+  it("has its sample's answers recorded, where the sample does not say them", async () => {
+    const it_ = await openRegistry({ inspectModel });
+    const inputs = [{ name: "X", datatype: "FP32" as const, shape: [1, 2], data: [1, 2] }];
+    const said = [{ name: "p", datatype: "FP32" as const, shape: [1, 2], data: [0.25, 0.75] }];
+    await it_.register({ name: "churn", sample: { inputs } }, { "a.onnx": "fine" });
+    await it_.register({ name: "churn", sample: { inputs, outputs: said } }, { "a.onnx": "fine" });
+    await it_.register({ name: "churn" }, { "a.onnx": "fine" });
+    const outputs = async (version: string) => (await it_.registry.version("churn", version)).sample?.outputs;
+    expect(await outputs("1")).toMatchObject([{ name: "p", data: [0.2, 0.8] }]);
+    expect(await outputs("2")).toEqual(said);
+    expect((await it_.registry.version("churn", "3")).sample).toBeNull();
   });
 
   it("that is rewritten is kept beside what is served, and resolves to both", async () => {

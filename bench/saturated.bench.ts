@@ -9,10 +9,12 @@ import { median } from "./median.ts";
 
 /**
  * What health and metrics take while more calls come for a model of 100 ms than it can answer: median and slowest of one
- * look each 50 ms. The replica is the program as it is built (npm run build).
+ * look each 50 ms. The replica is the program as it is built (npm run build). MICRO_BATCH=16 has it run up to so many
+ * instances at once, and shows what that is worth with a model whose run takes hardly longer for many than for one.
  */
 const SECONDS = Number(process.env.SECONDS ?? 8);
 const CALLERS = Number(process.env.CALLERS ?? 32);
+const MICRO_BATCH = Number(process.env.MICRO_BATCH ?? 0);
 const BAR_MS = 100;
 const ROUNDS = 100_000; // about 1 µs each
 
@@ -21,6 +23,7 @@ const model = join(folder, "slow.onnx");
 writeFileSync(model, slow(ROUNDS));
 const plan = planOf([await planned({ model_file: model })], {
   limits: { max_wait_ms: 60_000, timeout_ms: 60_000 },
+  ...(MICRO_BATCH > 0 ? { micro_batching: { max_rows: MICRO_BATCH, max_delay_ms: 5 } } : {}),
 });
 writeFileSync(join(folder, "plan.json"), JSON.stringify(plan));
 const program = join(import.meta.dirname, "../dist/app/cli.js");
@@ -78,6 +81,7 @@ async function measure(url: string): Promise<void> {
     JSON.stringify({
       benchmark: "saturated",
       callers: CALLERS,
+      micro_batch: MICRO_BATCH,
       calls: tookMs.length,
       call_median_ms: round(median(tookMs)),
       ...Object.fromEntries(found),

@@ -216,7 +216,7 @@ describe("what is collected", () => {
         { "content-type": "application/json", "ce-time": "yesterday" },
       );
       await post(`${replica.url}/v2/models/model/infer`, { id: "call-3", inputs: [] }); // the caller's fault: nothing was scored
-      await replica.drain(5_000);
+      await replica.drain(500);
       const common = {
         deployment: "test",
         version: "1",

@@ -98,10 +98,15 @@ function scoreLines(rows: readonly Row[]): string[] {
       ({ service, profile: { grade, reasons } }) =>
         `${service} is off, ${grade === "A" ? "and its grade of A did NOT say so" : `its grade of ${grade} says: ${reasons.join("; ")}`}`,
     ),
+    ...rows.filter(isFalseAlarm).map(({ service }) => `${service}: a leak was said where there is none`),
     ...rows.flatMap(({ service, unsaid }) =>
       unsaid === null ? [] : [`${service}: the profile had to say "${unsaid}" and did NOT`],
     ),
   ];
+}
+
+function isFalseAlarm({ service, profile }: Row): boolean {
+  return service !== "leak" && profile.reasons.some((reason) => reason.startsWith("memory grows"));
 }
 
 /** Whether nothing is below its bar. */
@@ -112,6 +117,7 @@ export function isPassed(rows: readonly Row[]): boolean {
       (row) =>
         memoryVerdict(row) !== "too little" &&
         row.unsaid === null &&
+        !isFalseAlarm(row) &&
         row.profile.elapsed_s <= 300 &&
         (isGood(row) || row.profile.grade !== "A"),
     )

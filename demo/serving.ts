@@ -78,7 +78,7 @@ export class Serving {
     this.#champion = { ...trained, version };
     await this.#say(
       ...["deploy", DEPLOYMENT, `${MODEL}@champion`],
-      ...["--record-time", "ce-time", "--batch-ms", "50"], // the flights are of 2001, and a day goes by in a moment
+      ...["--record-time", "ce-time", "--batch-ms", "25"], // the flights are of 2001, and a day goes by in a moment
     );
     return (await this.#deployment()).status.url;
   }

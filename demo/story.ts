@@ -57,11 +57,14 @@ export async function replayStory({
     const range = { from: start.toISOString(), to: end.toISOString() };
     return (await leeway.send<{ windows: WindowResult[] }>("POST", path, range)).windows;
   };
+  const scoreOf = async (start: Date, end: Date) =>
+    scoreDay(client, (await flights.between(start, end)).map(asFed), records);
+  let ahead: Promise<ScoredFlight[]> | undefined;
   for (let day = from; day < to; day = new Date(day.getTime() + DAY_MS)) {
     const next = new Date(day.getTime() + DAY_MS);
     if (day.getTime() === UNIT_FAULT.from.getTime()) announceFault(narrator);
-    const left = (await flights.between(day, next)).map(asFed);
-    const scored = await scoreDay(client, left, records);
+    const scored = await (ahead ?? scoreOf(day, next));
+    ahead = undefined;
     awaitingLabels.push({ knownAt: new Date(next.getTime() + LABELS_LATE_DAYS * DAY_MS), flights: scored });
     while ((awaitingLabels[0]?.knownAt ?? to) <= next) {
       const known = awaitingLabels.shift();
@@ -70,6 +73,10 @@ export async function replayStory({
     progress.update(records.sent, dayOf(day));
     await recordsStored(leeway, records);
     if (state !== "telling") throw new Error("the replay was stopped");
+    if (mayGoAhead(next, to)) {
+      ahead = scoreOf(next, new Date(next.getTime() + DAY_MS));
+      ahead.catch(() => undefined); // it is awaited in the next round, if that comes
+    }
     for (const result of await check(DAILY, day, next)) {
       tellDay(narrator, result, days.at(-1));
       days.push(result);
@@ -105,6 +112,17 @@ export async function replayStory({
     records,
     labels,
   };
+}
+
+/**
+ * Whether a day's flights may be scored while the day before is still being checked: not on the days on which another
+ * version may begin to serve, Monday after the week's decision and Tuesday after the canary, nor before the fault is told.
+ */
+function mayGoAhead(day: Date, end: Date): boolean {
+  const weekday = day.getUTCDay();
+  return (
+    day < end && weekday !== MONDAY && weekday !== MONDAY + 1 && day.getTime() !== UNIT_FAULT.from.getTime()
+  );
 }
 
 /** Records by version, by the SQL that anybody may ask. */

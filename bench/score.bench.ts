@@ -3,7 +3,6 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { scoreFile } from "../deployer/batch/score-file.ts";
 import { modelInspector } from "../deployer/inspect-model.ts";
 import { allottedProcessors, threadsFor } from "../deployer/replica/allotted-processors.ts";
 import { literal } from "../store/identifier.ts";
@@ -29,6 +28,10 @@ if (FIXTURES === undefined || !existsSync(join(FIXTURES, "models/sklearn"))) {
   );
   process.exit(0);
 }
+/** As it was built (run `npm run build` first): from the sources each thread would compile them for itself. */
+const { scoreFile }: typeof import("../deployer/batch/score-file.ts") = await import(
+  new URL("../dist/deployer/batch/score-file.js", import.meta.url).href
+);
 const folder = mkdtempSync(join(tmpdir(), "leeway-bench-score-"));
 const threads = threadsFor(allottedProcessors());
 

@@ -25,6 +25,7 @@ import type { BatchFormat } from "./request-body.ts";
 import { type Reservation, Reservations } from "./reservations.ts";
 import type { Outcome, RequestContext, Rows } from "./rows.ts";
 import { SpareMemory } from "./spare-memory.ts";
+import { outcomesOf, Tally } from "./tally.ts";
 import { instantOf } from "./timestamp.ts";
 
 export interface CollectorOptions {
@@ -352,53 +353,4 @@ function tellLost(): never {
     "some of these are in a table that could not be stored: send them again",
     { retryAfterSeconds: 1 },
   );
-}
-
-function outcomesOf({
-  stored,
-  duplicates,
-  rejected,
-}: IngestAnswer): readonly (readonly ["stored" | "duplicate" | "rejected", number])[] {
-  const all = [
-    ["stored", stored],
-    ["duplicate", duplicates],
-    ["rejected", rejected],
-  ] as const;
-  return all.filter(([, count]) => count > 0);
-}
-
-/** Counts what became of a request's records and names the first errors. */
-class Tally {
-  readonly #mostErrors: number;
-  readonly #errors: { index: number; path: string; message: string }[] = [];
-  #stored = 0;
-  #duplicates = 0;
-  #rejected = 0;
-  #sampledOut = 0;
-  constructor(mostErrors: number) {
-    this.#mostErrors = mostErrors;
-  }
-
-  add(index: number, outcome: Outcome | readonly RecordIssue[]): void {
-    if (outcome === "stored") this.#stored++;
-    else if (outcome === "duplicate") this.#duplicates++;
-    else if (outcome === "sampled-out") this.#sampledOut++;
-    else {
-      this.#rejected++;
-      for (const issue of outcome) {
-        if (this.#errors.length < this.#mostErrors) this.#errors.push({ index, ...issue });
-      }
-    }
-  }
-
-  answer(): IngestAnswer {
-    return {
-      received: this.#stored + this.#duplicates + this.#rejected + this.#sampledOut,
-      stored: this.#stored,
-      duplicates: this.#duplicates,
-      rejected: this.#rejected,
-      ...(this.#sampledOut > 0 ? { sampled_out: this.#sampledOut } : {}),
-      errors: this.#errors,
-    };
-  }
 }

@@ -134,3 +134,10 @@ export class FeatureColumns {
     return feature;
   }
 }
+
+/** The type that a column gets whose first value this is. */
+export function storedTypeOf(value: unknown): StoredType {
+  if (typeof value === "number") return "DOUBLE";
+  if (typeof value === "string") return "VARCHAR";
+  return typeof value === "boolean" ? "BOOLEAN" : "JSON";
+}

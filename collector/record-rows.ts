@@ -4,13 +4,16 @@ import { scoringRecord } from "../schema/record.ts";
 import type { Frame, FrameColumn } from "../store/frame.ts";
 import type { ModelColumn, StoredType } from "../store/models.ts";
 import type { CollectRules } from "./collect-settings.ts";
-import { IntegerColumn, NumberColumn, TextColumn } from "./column-builder.ts";
-import { type Feature, FeatureColumns } from "./feature-columns.ts";
+import type { TextColumn } from "./column-builder.ts";
+import { CoreColumns } from "./core-columns.ts";
+import { type Feature, FeatureColumns, storedTypeOf } from "./feature-columns.ts";
 import { CLOSE_BRACE, COMMA, JsonCursor, MINUS, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./json-cursor.ts";
 import { DEEPEST_NESTING, jsonOf, wellFormedText } from "./json-text.ts";
 import { type HashSeed, hashKey, type KeyHash } from "./key-hash.ts";
 import type { KeyIndex } from "./key-index.ts";
-import { type Key, KeyTable, type WrittenKey, writtenKey } from "./key-table.ts";
+import { KeyTable } from "./key-table.ts";
+import { Overflow } from "./overflow.ts";
+import { isName, RECORD_FIELDS, RecordField, type RecordFieldName } from "./record-fields.ts";
 import { RecordHead, readWhole } from "./record-head.ts";
 import { issuesOf, pathText, type RecordIssue } from "./record-issues.ts";
 import type { Bounds, Outcome, RequestContext, Rows } from "./rows.ts";
@@ -18,40 +21,9 @@ import { appendInstant } from "./rows.ts";
 import { redactValue } from "./sidecar/redact.ts";
 import { isSampledBytes } from "./sidecar/sampling.ts";
 
-const FIELDS = [
-  "id",
-  "row",
-  "time",
-  "version",
-  "deployment",
-  "inputs",
-  "outputs",
-  "status",
-  "latency_ms",
-  "weight",
-] as const;
 /** Answers from here on are errors, which are kept whatever the sample. */
 const LEAST_ERROR = 400;
 const MOST_WEIGHT = 1_000_000;
-type FieldName = (typeof FIELDS)[number];
-
-class Field implements Key<Field> {
-  readonly written: WrittenKey;
-  readonly name: FieldName;
-  stamp = -1;
-  next: Field | undefined;
-  constructor(name: FieldName) {
-    this.name = name;
-    this.written = writtenKey(name);
-  }
-}
-
-/** Bytes that version and deployment names are made of; the first is a letter or digit. */
-const NAME_BYTES = new Uint8Array(256);
-for (const letter of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-  NAME_BYTES[letter.charCodeAt(0)] = 2;
-for (const letter of "._-") NAME_BYTES[letter.charCodeAt(0)] = 1;
-
 /**
  * Gathers the records of one model, column by column.
  *
@@ -71,28 +43,15 @@ export class RecordRows implements Rows {
   /** Share of the records that is kept. */
   readonly #share: number;
   readonly #cursor = new JsonCursor();
-  readonly #fields: KeyTable<Field>;
+  readonly #fields: KeyTable<RecordField>;
   readonly #head = new RecordHead();
   readonly #hash: KeyHash = { a: 0, b: 0, c: 0, d: 0 };
   #stamp = 0;
 
-  readonly #recordId = new TextColumn();
-  readonly #row = new IntegerColumn("i32");
-  readonly #time = new IntegerColumn("i64");
-  readonly #receivedAt = new IntegerColumn("i64");
-  readonly #version = new TextColumn();
-  readonly #deployment = new TextColumn();
-  readonly #status = new IntegerColumn("i32");
-  readonly #latency = new NumberColumn();
-  readonly #weights = new NumberColumn();
-  readonly #overflow = new TextColumn("json");
-  readonly #keyHigh = new IntegerColumn("i64");
-  readonly #keyLow = new IntegerColumn("i32");
+  readonly #core = new CoreColumns();
 
   /** Of the record at hand. */
-  #misfits = "";
-  #exact = "";
-  #misfitCount = 0;
+  readonly #spill = new Overflow();
   #statusCode = 0;
   #weight = 1;
 
@@ -111,7 +70,7 @@ export class RecordRows implements Rows {
     this.#index = options.index;
     this.#mostColumns = options.mostColumns;
     this.#features = new FeatureColumns(options.columns, options.mostColumns, options.rules.redactions);
-    const fields = new Map<string, Field>(FIELDS.map((name) => [name, new Field(name)]));
+    const fields = new Map<string, RecordField>(RECORD_FIELDS.map((name) => [name, new RecordField(name)]));
     this.#fields = new KeyTable((name) => fields.get(name));
   }
 
@@ -148,11 +107,11 @@ export class RecordRows implements Rows {
         return [issue];
       }
     }
-    if (record.version !== undefined) this.#appendText(this.#version, record.version);
-    if (record.deployment !== undefined) this.#appendText(this.#deployment, record.deployment);
+    if (record.version !== undefined) this.#appendText(this.#core.version, record.version);
+    if (record.deployment !== undefined) this.#appendText(this.#core.deployment, record.deployment);
     if (record.status !== undefined) this.#appendStatus(record.status);
     if (record.weight !== undefined) this.#weight = record.weight;
-    if (record.latency_ms !== undefined) this.#latency.append(this.rows, record.latency_ms);
+    if (record.latency_ms !== undefined) this.#core.latency_ms.append(this.rows, record.latency_ms);
     return this.#finish(context, index);
   }
 
@@ -185,7 +144,7 @@ export class RecordRows implements Rows {
   finish(): Frame {
     const rows = this.rows;
     const columns: FrameColumn[] = [];
-    for (const [name, column] of Object.entries(this.#core())) {
+    for (const [name, column] of Object.entries(this.#core)) {
       if (column.count > 0) columns.push(column.finish(name, rows));
     }
     for (const feature of this.#features.all) {
@@ -197,33 +156,14 @@ export class RecordRows implements Rows {
 
   reset(): void {
     this.rows = 0;
-    for (const column of Object.values(this.#core())) column.reset();
+    for (const column of Object.values(this.#core)) column.reset();
     for (const feature of this.#features.all) feature.reset();
-  }
-
-  #core() {
-    return {
-      record_id: this.#recordId,
-      row: this.#row,
-      time: this.#time,
-      received_at: this.#receivedAt,
-      version: this.#version,
-      deployment: this.#deployment,
-      status: this.#status,
-      latency_ms: this.#latency,
-      weight: this.#weights,
-      overflow: this.#overflow,
-      key_high: this.#keyHigh,
-      key_low: this.#keyLow,
-    };
   }
 
   #begin(): void {
     this.#stamp++;
     this.#head.reset();
-    this.#misfits = "";
-    this.#exact = "";
-    this.#misfitCount = 0;
+    this.#spill.reset();
     this.#statusCode = 0;
     this.#weight = 1;
   }
@@ -231,10 +171,10 @@ export class RecordRows implements Rows {
   #undo(): void {
     const row = this.rows;
     this.#features.undo(row);
-    this.#version.undo(row);
-    this.#deployment.undo(row);
-    this.#status.undo(row);
-    this.#latency.undo(row);
+    this.#core.version.undo(row);
+    this.#core.deployment.undo(row);
+    this.#core.status.undo(row);
+    this.#core.latency_ms.undo(row);
   }
 
   /** Appends what every row has, unless the record is known already. */
@@ -257,30 +197,26 @@ export class RecordRows implements Rows {
       return "duplicate";
     }
     const row = this.rows;
-    this.#recordId.append(row, idBytes, idFrom, idTo);
-    this.#row.append32(row, head.row);
-    appendInstant(this.#time, row, head.timed ? head.time : receivedAt);
-    appendInstant(this.#receivedAt, row, receivedAt);
-    this.#keyHigh.append64(row, hash.a, hash.b);
-    this.#keyLow.append32(row, hash.c);
-    if (this.#weight !== 1) this.#weights.append(row, this.#weight);
-    if (this.#misfits !== "" || this.#exact !== "") this.#appendOverflow(row);
+    this.#core.record_id.append(row, idBytes, idFrom, idTo);
+    this.#core.row.append32(row, head.row);
+    appendInstant(this.#core.time, row, head.timed ? head.time : receivedAt);
+    appendInstant(this.#core.received_at, row, receivedAt);
+    this.#core.key_high.append64(row, hash.a, hash.b);
+    this.#core.key_low.append32(row, hash.c);
+    if (this.#weight !== 1) this.#core.weight.append(row, this.#weight);
+    if (!this.#spill.empty) {
+      this.mismatches += this.#spill.misfits;
+      this.#appendText(this.#core.overflow, this.#spill.json());
+    }
     this.#features.keep();
     this.rows = row + 1;
     return "stored";
   }
 
-  #appendOverflow(row: number): void {
-    this.mismatches += this.#misfitCount;
-    const exact = this.#exact === "" ? "" : `${this.#misfits === "" ? "" : ","}"exact":{${this.#exact}}`;
-    const text = Buffer.from(`{${this.#misfits}${exact}}`);
-    this.#overflow.append(row, text, 0, text.length);
-  }
-
   #scanRecord(): boolean {
     const cursor = this.#cursor;
     if (!cursor.take(OPEN_BRACE) || cursor.peek() !== QUOTE) return false;
-    let field: Field | undefined;
+    let field: RecordField | undefined;
     let inputs: "missing" | "there" = "missing";
     for (;;) {
       field = this.#fields.take(cursor, field, this.#stamp);
@@ -293,7 +229,7 @@ export class RecordRows implements Rows {
     }
   }
 
-  #scanField(name: FieldName): boolean {
+  #scanField(name: RecordFieldName): boolean {
     const cursor = this.#cursor;
     switch (name) {
       case "inputs":
@@ -307,9 +243,9 @@ export class RecordRows implements Rows {
       case "time":
         return this.#head.readTime(cursor);
       case "version":
-        return this.#scanName(this.#version);
+        return this.#scanName(this.#core.version);
       case "deployment":
-        return this.#scanName(this.#deployment);
+        return this.#scanName(this.#core.deployment);
       case "status": {
         const status = readWhole(cursor, 999);
         if (status >= 0) this.#appendStatus(status);
@@ -317,7 +253,7 @@ export class RecordRows implements Rows {
       }
       case "latency_ms": {
         if (cursor.peek() === MINUS || !cursor.number()) return false;
-        this.#latency.append(this.rows, cursor.value);
+        this.#core.latency_ms.append(this.rows, cursor.value);
         return true;
       }
       case "weight": {
@@ -329,7 +265,7 @@ export class RecordRows implements Rows {
   }
 
   #appendStatus(status: number): void {
-    this.#status.append32(this.rows, status);
+    this.#core.status.append32(this.rows, status);
     this.#statusCode = status;
   }
 
@@ -338,8 +274,7 @@ export class RecordRows implements Rows {
     cursor.peek();
     if (!cursor.string()) return false;
     const { bytes, from, to } = cursor;
-    if (from === to || to - from > 128 || NAME_BYTES[bytes[from] as number] !== 2) return false;
-    for (let at = from; at < to; at++) if (NAME_BYTES[bytes[at] as number] === 0) return false;
+    if (!isName(bytes, from, to)) return false;
     column.append(this.rows, bytes, from, to);
     return true;
   }
@@ -369,7 +304,7 @@ export class RecordRows implements Rows {
       if (!cursor.literal(byte === 0x74 ? "true" : "false")) return false;
       if (feature.type === undefined) this.#features.declare(feature, "BOOLEAN");
       if (feature.booleans) feature.booleans.append(this.rows, byte === 0x74 ? 1 : 0);
-      else this.#misfit(feature, this.#token());
+      else this.#spill.addMisfit(feature.column, this.#token());
       return true;
     }
     if (byte === 0x6e) return cursor.literal("null");
@@ -377,12 +312,12 @@ export class RecordRows implements Rows {
     if (!cursor.number()) return false;
     if (feature.type === undefined) this.#features.declare(feature, "DOUBLE");
     if (feature.numbers === undefined) {
-      this.#misfit(feature, this.#token());
+      this.#spill.addMisfit(feature.column, this.#token());
       return true;
     }
     feature.numbers.append(this.rows, cursor.value);
     if (cursor.wholeDigits > 15 && !Number.isSafeInteger(cursor.value))
-      this.#keepExact(feature, this.#token());
+      this.#spill.addExact(feature.column, this.#token());
     return true;
   }
 
@@ -392,7 +327,7 @@ export class RecordRows implements Rows {
     if (feature.type === undefined) this.#features.declare(feature, "VARCHAR");
     if (feature.type !== "VARCHAR" || feature.texts === undefined) {
       const json = `"${this.#token()}"`;
-      this.#misfit(feature, cursor.escaped ? (jsonOf(JSON.parse(json)) ?? json) : json);
+      this.#spill.addMisfit(feature.column, cursor.escaped ? (jsonOf(JSON.parse(json)) ?? json) : json);
     } else if (cursor.escaped) {
       this.#appendText(feature.texts, JSON.parse(`"${this.#token()}"`) as string);
     } else feature.texts.append(this.rows, bytes, from, to);
@@ -406,7 +341,7 @@ export class RecordRows implements Rows {
     const { bytes, from, to } = cursor;
     if (feature.type === undefined) this.#features.declare(feature, "JSON");
     if (feature.type === "JSON" && feature.texts) feature.texts.append(this.rows, bytes, from, to);
-    else this.#misfit(feature, this.#token());
+    else this.#spill.addMisfit(feature.column, this.#token());
     return true;
   }
 
@@ -426,7 +361,7 @@ export class RecordRows implements Rows {
     if (text === undefined || text === null) return;
     if (feature.type === undefined) this.#features.declare(feature, "VARCHAR");
     if (feature.type === "VARCHAR" && feature.texts) this.#appendText(feature.texts, text);
-    else this.#misfit(feature, JSON.stringify(text));
+    else this.#spill.addMisfit(feature.column, JSON.stringify(text));
   }
 
   #parseFeature(direction: "in" | "out", name: string, value: unknown): RecordIssue | undefined {
@@ -439,7 +374,7 @@ export class RecordRows implements Rows {
       };
     }
     if (value === null) return undefined;
-    const type = typeOf(value);
+    const type = storedTypeOf(value);
     const json = jsonOf(value);
     if (json === undefined) return { path, message: `is nested deeper than ${DEEPEST_NESTING} levels` };
     if (feature.redaction !== undefined) {
@@ -447,20 +382,11 @@ export class RecordRows implements Rows {
       return undefined;
     }
     if (feature.type === undefined) this.#features.declare(feature, type);
-    if (feature.type !== type) this.#misfit(feature, json);
+    if (feature.type !== type) this.#spill.addMisfit(feature.column, json);
     else if (typeof value === "number") feature.numbers?.append(this.rows, value);
     else if (typeof value === "boolean") feature.booleans?.append(this.rows, value ? 1 : 0);
     else if (feature.texts) this.#appendText(feature.texts, typeof value === "string" ? value : json);
     return undefined;
-  }
-
-  #misfit(feature: Feature, json: string): void {
-    this.#misfits += `${this.#misfits === "" ? "" : ","}${JSON.stringify(feature.column)}:${json}`;
-    this.#misfitCount++;
-  }
-
-  #keepExact(feature: Feature, digits: string): void {
-    this.#exact += `${this.#exact === "" ? "" : ","}${JSON.stringify(feature.column)}:"${digits}"`;
   }
 
   #appendText(column: TextColumn, text: string): void {
@@ -473,10 +399,4 @@ export class RecordRows implements Rows {
     const { bytes, from, to } = this.#cursor;
     return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString();
   }
-}
-
-function typeOf(value: unknown): StoredType {
-  if (typeof value === "number") return "DOUBLE";
-  if (typeof value === "string") return "VARCHAR";
-  return typeof value === "boolean" ? "BOOLEAN" : "JSON";
 }

@@ -20,7 +20,7 @@ svg .grid { stroke: #e4e4e4; } svg .limit { stroke: ${COLOURS.bad}; stroke-dasha
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .85rem; }
 th, td { text-align: right; padding: .25rem .45rem; border-bottom: 1px solid #e4e4e4; white-space: nowrap; }
-th:first-child, td:first-child, td.words, th.words { text-align: left; } td.words { white-space: normal; min-width: 11rem; }
+th:first-child, td:first-child, td.words, th.words { text-align: left; } td.words { white-space: normal; min-width: 8rem; }
 pre { background: #f5f5f5; padding: .8rem 1rem; border-radius: 6px; overflow-x: auto; }
 @media print { body { margin: 0; max-width: none; font-size: 11px; } .plots { grid-template-columns: 1fr 1fr; gap: .6rem; } .answer { grid-template-columns: repeat(auto-fit, minmax(5.5rem, 1fr)); gap: .4rem; } .answer div { padding: .3rem .5rem; } .answer b { font-size: 1.1rem; } h2 { break-after: avoid; } tr, pre { break-inside: avoid; } table { font-size: 8.5px; } .scroll { overflow: visible; } td, th { padding: .12rem .25rem; } th, td.words { white-space: normal; min-width: 0; } }
 `;

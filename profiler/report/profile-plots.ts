@@ -1,3 +1,4 @@
+import type { Histogram } from "hdr-histogram-js";
 import type { Profile, ProfileWindow } from "../../schema/profile.ts";
 import { milliseconds } from "../judge-window.ts";
 import { decodeHistogram } from "../latency-histogram.ts";
@@ -133,6 +134,24 @@ export function profilePlots(
       },
     ),
     verified
+      ? svgPlot(
+          [
+            {
+              name: "requests",
+              colour: COLOURS.plain,
+              look: "bars",
+              points: latencyBars(decodeHistogram(verified.histogram)),
+            },
+          ],
+          {
+            title: "Histogram of latencies in the verifying window",
+            xLabel: "latency in ms",
+            yLabel: "percent of the requests",
+            xScale: "log",
+          },
+        )
+      : "",
+    verified
       ? svgPlot(distribution(verified), {
           title: "Latency in the verifying window",
           xLabel: "share of the requests that took longer, in percent",
@@ -142,6 +161,31 @@ export function profilePlots(
         })
       : "",
   ];
+}
+
+/** Bars to a tenfold of latency. */
+const BARS_PER_DECADE = 12;
+/** Requests looked at: of more, as many that are spread evenly over them. */
+const MOST_LOOKED_AT = 20_000;
+
+/**
+ * How many percent of the requests took how long: bars of equal width on a logarithmic axis, from the shortest to the
+ * longest latency, `x` the middle of each in ms. Together they are 100.
+ */
+export function latencyBars(histogram: Histogram): { readonly x: number; readonly y: number }[] {
+  const looks = Math.min(histogram.totalCount, MOST_LOOKED_AT);
+  const counts = new Map<number, number>();
+  for (let i = 0; i < looks; i++) {
+    const ms = histogram.getValueAtPercentile(((i + 0.5) / looks) * 100) / 1_000;
+    const bar = Math.floor(Math.log10(ms) * BARS_PER_DECADE);
+    counts.set(bar, (counts.get(bar) ?? 0) + 1);
+  }
+  if (looks === 0) return [];
+  const first = Math.min(...counts.keys());
+  return Array.from({ length: Math.max(...counts.keys()) - first + 1 }, (_, i) => ({
+    x: 10 ** ((first + i + 0.5) / BARS_PER_DECADE),
+    y: ((counts.get(first + i) ?? 0) / looks) * 100,
+  }));
 }
 
 /** Latency by the share of requests that took longer, so that the tail takes as much room as the middle. */

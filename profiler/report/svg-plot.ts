@@ -3,7 +3,8 @@ export interface Series {
   readonly name: string;
   readonly colour: string;
   readonly points: readonly { readonly x: number; readonly y: number; readonly title?: string }[];
-  readonly look: "dots" | "line" | "line-and-dots" | "crosses";
+  /** Bars stand on zero, and are as wide as the step from the first to the second. */
+  readonly look: "dots" | "line" | "line-and-dots" | "crosses" | "bars";
 }
 
 export interface PlotOptions {
@@ -70,6 +71,17 @@ function drawn({ points, look, colour }: Series, x: Axis, y: Axis): string {
     ? `<polyline fill="none" stroke="${colour}" stroke-width="1.6" points="${places.map(({ px, py }) => `${px},${py}`).join(" ")}"/>`
     : "";
   if (look === "line") return line;
+  if (look === "bars") {
+    const [first, second] = places;
+    const width = fixed(first && second ? (second.px - first.px) * 0.92 : 12);
+    const foot = HEIGHT - MARGIN.bottom;
+    return places
+      .map(
+        ({ px, py }) =>
+          `<rect x="${fixed(px - width / 2)}" y="${py}" width="${width}" height="${fixed(foot - py)}" fill="${colour}"/>`,
+      )
+      .join("");
+  }
   return (
     line +
     places

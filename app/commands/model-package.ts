@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
 import { stringify } from "yaml";
-import { kubernetesFiles } from "../../deployer/package/kubernetes.ts";
+import { kubernetesFiles, kubernetesName } from "../../deployer/package/kubernetes.ts";
 import { writePackage } from "../../deployer/package/write-package.ts";
 import type { Profile } from "../../schema/profile.ts";
 import type { ApiClient } from "../api-client.ts";
@@ -43,12 +43,7 @@ async function packageModel(written: string, folder: string, options: Options): 
   try {
     const model = await scoringModel(written, { client, folder: fetched });
     const { name, version } = model;
-    const plain =
-      name
-        .toLowerCase()
-        .replaceAll(/[^a-z0-9]+/g, "-")
-        .replaceAll(/^-+|-+$/g, "")
-        .slice(0, 50) || "model";
+    const plain = kubernetesName(name);
     const profile = await lastProfile(client, model);
     const resources = kubernetesFiles({
       name: plain,

@@ -24,6 +24,21 @@ const MIB = 1024 * 1024;
 /** Where nothing was measured: enough for a small model to start, and no limit of processors. */
 const UNMEASURED = { requests: { cpu: "250m", memory: "256Mi" }, limits: { memory: "1Gi" } };
 
+/** The longest name that leaves room for what Kubernetes and KServe put behind it: a label has 63 characters. */
+const LONGEST_NAME = 50;
+
+/**
+ * A model's name as one of a resource: small letters, digits and dashes, with a letter first as those of services have.
+ *
+ * @example
+ * kubernetesName("3D_Net.v2"); // "model-3d-net-v2"
+ */
+export function kubernetesName(model: string): string {
+  const plain = model.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+  const name = /^[a-z]/.test(plain) ? plain : `model-${plain}`;
+  return name.slice(0, LONGEST_NAME).replaceAll(/-+$/g, "").replaceAll(/-{2,}/g, "-");
+}
+
 /**
  * Kubernetes resources for a packaged model: Deployment, Service, HorizontalPodAutoscaler, ServiceMonitor of the
  * Prometheus operator, and a KServe InferenceService to be used instead of the first three.
@@ -86,15 +101,15 @@ function selector({ name }: PackagedModel) {
 }
 
 function container({ image }: PackagedModel, measured: Resources | undefined) {
-  const probe = (path: string, more: object) => ({ httpGet: { path, port: "http" }, ...more });
   return {
     image,
-    ports: [{ name: "http", containerPort: PORT }],
+    ports: [{ containerPort: PORT }],
     resources: measured ?? UNMEASURED,
-    startupProbe: probe("/v2/health/ready", { periodSeconds: 2, failureThreshold: 60 }),
     readinessProbe: probe("/v2/health/ready", { periodSeconds: 5 }),
     livenessProbe: probe("/v2/health/live", { periodSeconds: 10, failureThreshold: 6 }),
+    // As the strictest of the pod security standards demands ("restricted").
     securityContext: {
+      seccompProfile: { type: "RuntimeDefault" },
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       runAsNonRoot: true,
@@ -102,6 +117,10 @@ function container({ image }: PackagedModel, measured: Resources | undefined) {
       capabilities: { drop: ["ALL"] },
     },
   };
+}
+
+function probe(path: string, more: object) {
+  return { httpGet: { path, port: PORT }, ...more };
 }
 
 function deployment(model: PackagedModel, measured: Resources | undefined) {
@@ -118,7 +137,14 @@ function deployment(model: PackagedModel, measured: Resources | undefined) {
         metadata: { labels: labels(model) },
         spec: {
           terminationGracePeriodSeconds: 45,
-          containers: [{ name: "replica", ...container(model, measured) }],
+          containers: [
+            {
+              name: "replica",
+              ...container(model, measured),
+              ports: [{ name: "http", containerPort: PORT }],
+              startupProbe: probe("/v2/health/ready", { periodSeconds: 2, failureThreshold: 60 }),
+            },
+          ],
         },
       },
     },
@@ -176,7 +202,14 @@ function inferenceService(model: PackagedModel, measured: Resources | undefined)
       predictor: {
         minReplicas: least,
         maxReplicas: least * 5,
-        containers: [{ name: "kserve-container", ...container(model, measured) }],
+        // Knative, which KServe uses where it is installed, takes no name of a port but its own, and probes the start itself.
+        containers: [
+          {
+            name: "kserve-container",
+            ...container(model, measured),
+            livenessProbe: probe("/v2/health/live", { periodSeconds: 10, failureThreshold: 12 }),
+          },
+        ],
       },
     },
   };

@@ -4,12 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { ServiceMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/ServiceMonitor";
-import { Deployment } from "kubernetes-models/apps/v1/Deployment";
-import { HorizontalPodAutoscaler } from "kubernetes-models/autoscaling/v2/HorizontalPodAutoscaler";
-import { PodSpec } from "kubernetes-models/v1/PodSpec";
-import { Service } from "kubernetes-models/v1/Service";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, expect, it } from "vitest";
 import { parse } from "yaml";
 import { collectProgram } from "../../deployer/package/collect-program.ts";
 import { kubernetesFiles } from "../../deployer/package/kubernetes.ts";
@@ -18,6 +13,15 @@ import type { ModelSignature } from "../../schema/signature.ts";
 import { leeway } from "../e2e/leeway.ts";
 import { onnxFile } from "./onnx-file.ts";
 
+const MEASURED = {
+  cpu: 0.5,
+  cpu_request: 0.35,
+  memory_bytes: 200 * 1024 ** 2,
+  replicas: 3,
+  threads: 1,
+  batch_size: null,
+  rate_per_replica: 40,
+};
 const ROOT = join(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "leeway-package-test-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -128,96 +132,32 @@ it("a package whose writing fails leaves nothing", async () => {
   expect(readdirSync(folder).filter((name) => name.includes("broken"))).toEqual([]);
 });
 
-describe("the Kubernetes resources", () => {
-  const measured = {
-    cpu: 0.5,
-    cpu_request: 0.35,
-    memory_bytes: 200 * 1024 ** 2,
-    replicas: 3,
-    threads: 1,
-    batch_size: null,
-    rate_per_replica: 40,
-  };
-  const model = { name: "churn", model: "churn", version: "3", image: "registry.example/churn:3" };
-  const files = (recommendation: typeof measured | undefined) =>
-    new Map(
-      kubernetesFiles({ ...model, recommendation }).map(({ file, document }) => [
-        file,
-        document as Record<string, unknown>,
-      ]),
-    );
+it.each([
+  [undefined, {}],
+  [MEASURED, { threads: 1 }],
+  [{ ...MEASURED, threads: null }, {}],
+  [
+    { ...MEASURED, threads: 1, batch_size: 32 },
+    { threads: 1, micro_batching: { max_rows: 32, max_delay_ms: 0 } },
+  ],
+  [{ ...MEASURED, threads: 1, batch_size: 1 }, { threads: 1 }],
+])("replicas of a package run as the last profile found best (%o)", (recommendation, runs) =>
+  expect(runsAsProfiled(recommendation)).toEqual(runs),
+);
 
-  it.each([measured, undefined])("are valid by the published schemas (%o)", (recommendation) => {
-    const found = files(recommendation);
-    new Deployment(found.get("deployment.yaml") as never).validate();
-    new Service(found.get("service.yaml") as never).validate();
-    new HorizontalPodAutoscaler(found.get("autoscaler.yaml") as never).validate();
-    new ServiceMonitor(found.get("service-monitor.yaml") as never).validate();
-    // KServe publishes its schema with its cluster resources only; its predictor is a pod with a few fields more.
-    const { spec } = found.get("inference-service.yaml") as { readonly spec: { readonly predictor: object } };
-    const { minReplicas, maxReplicas, ...pod } = spec.predictor as Record<string, unknown>;
-    expect([minReplicas, maxReplicas]).toEqual(recommendation ? [3, 15] : [1, 5]);
-    new PodSpec(pod as never).validate();
+it("the Kubernetes resources of a package are written as they are made", () => {
+  const target = join(folder, "doubling-edge");
+  const made = kubernetesFiles({
+    name: "doubling",
+    model: "doubling",
+    version: "1",
+    image: "doubling:1",
+    recommendation: undefined,
   });
-
-  it("are refused by those schemas when they are wrong", () => {
-    const deployment = structuredClone(files(measured).get("deployment.yaml")) as {
-      spec: Record<string, unknown>;
-    };
-    deployment.spec.replicas = "three";
-    expect(() => new Deployment(deployment as never).validate()).toThrow(/replicas/);
-  });
-
-  it.each([
-    [undefined, {}],
-    [measured, { threads: 1 }],
-    [{ ...measured, threads: null }, {}],
-    [
-      { ...measured, threads: 1, batch_size: 32 },
-      { threads: 1, micro_batching: { max_rows: 32, max_delay_ms: 0 } },
-    ],
-    [{ ...measured, threads: 1, batch_size: 1 }, { threads: 1 }],
-  ])("replicas of a package run as the last profile found best (%o)", (recommendation, runs) =>
-    expect(runsAsProfiled(recommendation)).toEqual(runs),
-  );
-
-  it("take what the last profile found", () => {
-    const deployment = files(measured).get("deployment.yaml");
-    expect(deployment).toMatchObject({
-      spec: {
-        replicas: 3,
-        template: {
-          spec: {
-            containers: [
-              {
-                image: "registry.example/churn:3",
-                resources: {
-                  requests: { cpu: "350m", memory: "200Mi" },
-                  limits: { cpu: "500m", memory: "200Mi" },
-                },
-              },
-            ],
-          },
-        },
-      },
-    });
-  });
-
-  it("are written as they are made", () => {
-    const target = join(folder, "doubling-edge");
-    const made = kubernetesFiles({
-      ...model,
-      name: "doubling",
-      model: "doubling",
-      version: "1",
-      image: "doubling:1",
-      recommendation: undefined,
-    });
-    for (const { file, document } of made) {
-      const text = readFileSync(join(target, "kubernetes", file), "utf8");
-      expect(text).toMatch(/^# .+\n/);
-      expect(parse(text)).toEqual(document);
-      expect(statSync(join(target, "kubernetes", file)).size).toBeGreaterThan(100);
-    }
-  });
+  for (const { file, document } of made) {
+    const text = readFileSync(join(target, "kubernetes", file), "utf8");
+    expect(text).toMatch(/^# .+\n/);
+    expect(parse(text)).toEqual(document);
+    expect(statSync(join(target, "kubernetes", file)).size).toBeGreaterThan(100);
+  }
 });

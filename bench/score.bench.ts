@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +11,7 @@ import { median } from "./median.ts";
 
 /**
  * Batch scoring of a Parquet file (read, score, write beside the rows) against a bare loop of onnxruntime over the same
- * rows in memory, with as many threads. `LEEWAY_FIXTURES` names the folder of the models; bar: at least 70 %.
+ * rows in memory, with as many threads. Run `npm run build` first. `LEEWAY_FIXTURES` names the folder of the models; bar: at least 70 %.
  */
 const FIXTURES = process.env.LEEWAY_FIXTURES;
 const ROWS = Number(process.env.ROWS ?? 1_000_000);
@@ -28,10 +29,6 @@ if (FIXTURES === undefined || !existsSync(join(FIXTURES, "models/sklearn"))) {
   );
   process.exit(0);
 }
-/** As it was built (run `npm run build` first): from the sources each thread would compile them for itself. */
-const { scoreFile }: typeof import("../deployer/batch/score-file.ts") = await import(
-  new URL("../dist/deployer/batch/score-file.js", import.meta.url).href
-);
 const folder = mkdtempSync(join(tmpdir(), "leeway-bench-score-"));
 const threads = threadsFor(allottedProcessors());
 
@@ -70,11 +67,12 @@ async function scoreSeconds(file: string, input: string): Promise<number> {
   if (inspection.verdict === "refused") throw new Error(inspection.reason);
   const { signature, served_file } = inspection;
   const output = join(folder, "scored.parquet");
-  const started = performance.now();
   const model = { file: served_file ?? file, sha256: file, signature };
-  const report = await scoreFile({ input, output, model, threads, existing: "refuse" });
-  const seconds = (performance.now() - started) / 1000;
-  if (report.rows !== ROWS) throw new Error(`${report.rows} rows came out`);
+  const job = { input, output, model, threads, existing: "refuse" };
+  const program = join(import.meta.dirname, "score-built.mjs");
+  const printed = execFileSync(process.execPath, [program], { input: JSON.stringify(job), encoding: "utf8" });
+  const { rows, seconds } = JSON.parse(printed) as { readonly rows: number; readonly seconds: number };
+  if (rows !== ROWS) throw new Error(`${rows} rows came out`);
   rmSync(output);
   return seconds;
 }

@@ -91,6 +91,8 @@ function copy(
   if (into instanceof Float64Array) {
     const numbers = values as ArrayLike<number>;
     for (let row = 0; row < rows; row++) into[from + row] = numbers[row * width + at] as number;
+  } else if (into instanceof BigInt64Array && values instanceof BigInt64Array && width === 1) {
+    into.set(values, from);
   } else if (into instanceof BigInt64Array) {
     for (let row = 0; row < rows; row++)
       into[from + row] = BigInt(values[row * width + at] as number | bigint);
@@ -108,19 +110,30 @@ function frameColumn({ column, kind, values }: PredictionColumn): FrameColumn {
 
 /** Each with its length before it. */
 function textBytes(texts: readonly string[]): Uint8Array {
-  const known = new Map<string, Buffer>(); // labels are few
-  let length = 0;
-  const parts = texts.map((text) => {
-    let bytes = known.get(text);
-    if (!bytes) {
-      const utf8 = Buffer.from(text);
-      bytes = Buffer.alloc(4 + utf8.length);
-      bytes.writeUInt32LE(utf8.length);
-      bytes.set(utf8, 4);
-      if (known.size < 10_000) known.set(text, bytes);
+  const known = new Map<string, Uint8Array>(); // labels are few
+  let bytes = new Uint8Array(texts.length * 8);
+  let at = 0;
+  for (const text of texts) {
+    let written = known.get(text);
+    if (!written) {
+      written = withLength(Buffer.from(text));
+      if (known.size < 10_000) known.set(text, written);
     }
-    length += bytes.length;
-    return bytes;
-  });
-  return Buffer.concat(parts, length);
+    if (at + written.length > bytes.length) {
+      const wider = new Uint8Array(Math.max(at + written.length, bytes.length * 2));
+      wider.set(bytes);
+      bytes = wider;
+    }
+    if (written.length > 64) bytes.set(written, at);
+    else for (let i = 0; i < written.length; i++) bytes[at + i] = written[i] as number;
+    at += written.length;
+  }
+  return bytes.subarray(0, at);
+}
+
+function withLength(utf8: Buffer): Uint8Array {
+  const written = Buffer.alloc(4 + utf8.length);
+  written.writeUInt32LE(utf8.length);
+  written.set(utf8, 4);
+  return written;
 }

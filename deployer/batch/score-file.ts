@@ -2,17 +2,17 @@ import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { ServiceError } from "../../schema/errors.ts";
 import type { ModelSignature } from "../../schema/signature.ts";
 import { formOf, openScoringTable, type ScoringTable } from "../../store/scoring-table.ts";
-import { takesBatches } from "../onnx/example-input.ts";
-import { tensorOf } from "../onnx/raw-tensor.ts";
-import { ModelThread } from "../replica/model-thread.ts";
 import { type MappedInput, mapColumns } from "./map-columns.ts";
-import { PredictionColumns } from "./prediction-columns.ts";
-import { type RowBatch, readBatches } from "./read-batches.ts";
+import { PartThread } from "./part-thread.ts";
+import { readParts } from "./read-parts.ts";
 import { ScoredParts } from "./scored-parts.ts";
 
-/** Rows that are kept or lost together when a run is ended. */
-const PART_ROWS = 131_072;
-const BATCH_ROWS = 4_096;
+/** Rows that are kept or lost together when a run is ended: enough parts for the threads, none of them large. */
+const MOST_PART_ROWS = 131_072;
+const PARTS = 32;
+const MOST_PART_VALUES = 2 ** 21;
+/** Parts are made of so many rows, which a model scores at once. */
+const PART_STEP_ROWS = 4_096;
 
 export interface ScoringJob {
   readonly input: string;
@@ -56,9 +56,9 @@ export async function scoreFile(job: ScoringJob): Promise<ScoringReport> {
   try {
     if (table.rows === 0) throw new ServiceError("invalid-input", `${input} has no rows`);
     const inputs = mapColumns(model.signature, table.columns, job.columns);
-    const partRows = job.partRows ?? PART_ROWS;
-    const { size, mtimeMs } = statSync(input);
     const columns = inputs.flatMap((each) => each.columns);
+    const partRows = job.partRows ?? partRowsFor(table.rows, columns.length);
+    const { size, mtimeMs } = statSync(input);
     const plan = {
       input_bytes: size,
       input_modified_ms: mtimeMs,
@@ -94,16 +94,16 @@ interface Inside {
   readonly partRows: number;
 }
 
-interface OpenPart {
-  readonly predictions: PredictionColumns;
-  left: number;
+/** Rows of a part: the same for a file and a model, whatever goes on with a run. */
+function partRowsFor(rows: number, columns: number): number {
+  const wanted = Math.min(rows / PARTS, MOST_PART_ROWS, MOST_PART_VALUES / Math.max(1, columns));
+  return Math.max(1, Math.ceil(wanted / PART_STEP_ROWS)) * PART_STEP_ROWS;
 }
 
-/** One run over a table: batches go to the threads as these are free, and what comes back goes to its place. */
+/** One run over a table: its parts go to the threads as these are free. */
 class ScoringRun {
   readonly #job: ScoringJob;
   readonly #inside: Inside;
-  readonly #open = new Map<number, OpenPart>();
   readonly #underWay = new Set<Promise<void>>();
   #failure: unknown;
   #done = 0;
@@ -116,65 +116,36 @@ class ScoringRun {
 
   async scoreAll(): Promise<void> {
     const { table, inputs, parts, partRows } = this.#inside;
-    const { model, threads } = this.#job;
-    const there = parts.files.map((_, part) => parts.has(part));
-    there.forEach((has, part) => {
-      if (has) this.resumedRows += this.#rowsOf(part);
-    });
+    const missing = parts.files.flatMap((_, part) => (parts.has(part) ? [] : [part]));
+    const rowsLeft = missing.reduce((sum, part) => sum + Math.min(partRows, table.rows - part * partRows), 0);
+    this.resumedRows = table.rows - rowsLeft;
     this.#tell(this.resumedRows);
-    const batchRows = takesBatches(model.signature.inputs) ? BATCH_ROWS : 1;
-    const loaded = there.every(Boolean)
-      ? []
-      : await Promise.all(
-          Array.from({ length: threads }, () => ModelThread.start({ modelFile: model.file, threads: 1 })),
-        );
+    const threads = this.#start(Math.min(this.#job.threads, missing.length));
+    if (threads.length === 0) return;
     try {
-      const wanted = (part: number) => there[part] === false;
-      for await (const batch of readBatches(table, inputs, { batchRows, partRows, wanted })) {
+      const left = new Set(missing);
+      for await (const part of readParts(table, inputs, { partRows, wanted: (each) => left.has(each) })) {
         if (this.#failure) break;
-        const thread = loaded.reduce((free, each) => (each.waiting < free.waiting ? each : free));
-        const scored = this.#score(batch, thread).catch((error: unknown) => {
+        const thread = threads.reduce((free, each) => (each.waiting < free.waiting ? each : free));
+        const scored = thread.score({ ...part, path: parts.pathOf(part.part) }).catch((error: unknown) => {
           this.#failure ??= error;
         });
         this.#underWay.add(scored);
         void scored.then(() => this.#underWay.delete(scored));
-        if (this.#underWay.size >= threads * 3) await Promise.race(this.#underWay);
+        if (this.#underWay.size >= threads.length * 2) await Promise.race(this.#underWay);
       }
       await Promise.all(this.#underWay);
     } finally {
-      await Promise.all(loaded.map((thread) => thread.close()));
+      await Promise.all(threads.map((thread) => thread.close()));
     }
     if (this.#failure) throw this.#failure;
   }
 
-  async #score({ from, rows, inputs }: RowBatch, thread: ModelThread): Promise<void> {
-    const { parts, partRows, table } = this.#inside;
+  #start(count: number): PartThread[] {
     const { model } = this.#job;
-    const { outputs } = await thread.run(inputs, "given").catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new ServiceError("upstream-failed", `rows ${from} to ${from + rows - 1}: ${reason}`, {
-        cause: error,
-      });
-    });
-    const part = Math.floor(from / partRows);
-    let open = this.#open.get(part);
-    if (!open) {
-      const all = this.#rowsOf(part);
-      open = { predictions: new PredictionColumns(all, model.signature, table.columns), left: all };
-      this.#open.set(part, open);
-    }
-    open.predictions.put(outputs.map(tensorOf), from - part * partRows, rows);
-    open.left -= rows;
-    if (open.left === 0) {
-      this.#open.delete(part);
-      await parts.write(part, open.predictions.frame());
-    }
-    this.#tell(rows);
-  }
-
-  #rowsOf(part: number): number {
-    const { table, partRows } = this.#inside;
-    return Math.min(partRows, table.rows - part * partRows);
+    const { inputs, table } = this.#inside;
+    const start = { modelFile: model.file, signature: model.signature, inputs, taken: table.columns };
+    return Array.from({ length: count }, () => new PartThread(start, (rows) => this.#tell(rows)));
   }
 
   #tell(rows: number): void {

@@ -37,28 +37,28 @@ export class ScoredParts {
   }
 
   has(part: number): boolean {
-    return existsSync(this.#pathOf(part));
-  }
-
-  async write(part: number, frame: Frame): Promise<void> {
-    const path = this.#pathOf(part);
-    await writeParquet(`${path}.partial`, [frame]);
-    const file = await open(`${path}.partial`, "r+");
-    await file.datasync();
-    await file.close();
-    await rename(`${path}.partial`, path);
+    return existsSync(this.pathOf(part));
   }
 
   /** Files of all parts, in order. */
   get files(): readonly string[] {
-    return Array.from({ length: this.#count }, (_, part) => this.#pathOf(part));
+    return Array.from({ length: this.#count }, (_, part) => this.pathOf(part));
   }
 
   remove(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #pathOf(part: number): string {
+  pathOf(part: number): string {
     return join(this.#folder, `part-${String(part).padStart(6, "0")}.parquet`);
   }
+}
+
+/** Writes what came of a part, whole or not at all, whatever happens to the machine. */
+export async function writePart(path: string, frame: Frame): Promise<void> {
+  await writeParquet(`${path}.partial`, [frame]);
+  const file = await open(`${path}.partial`, "r+");
+  await file.datasync();
+  await file.close();
+  await rename(`${path}.partial`, path);
 }

@@ -1,7 +1,8 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { ServiceError } from "../../schema/errors.ts";
 import type { RawTensor } from "../onnx/raw-tensor.ts";
-import { buffersOf, type FromThread, type ThreadStart, type ToThread } from "./thread-messages.ts";
+import { startThread } from "../start-thread.ts";
+import type { FromThread, ThreadStart, ToThread } from "./thread-messages.ts";
 
 export interface ThreadRun {
   readonly outputs: readonly RawTensor[];
@@ -26,7 +27,7 @@ export class ModelThread {
 
   /** Resolves when the model is loaded. @throws Error in the runtime's words when it cannot be. */
   static async start(start: ThreadStart): Promise<ModelThread> {
-    const worker = startWorker(start);
+    const worker = startThread(new URL("./inference-thread.js", import.meta.url), start);
     const thread = new ModelThread(worker);
     await new Promise<void>((resolve, reject) => {
       worker.on("message", (message: FromThread) => {
@@ -47,21 +48,14 @@ export class ModelThread {
     return thread;
   }
 
-  /** @param memory - `given`: that of the inputs goes to the thread, and they cannot be used here any more. */
-  run(inputs: readonly RawTensor[], memory: "copied" | "given" = "copied"): Promise<ThreadRun> {
+  run(inputs: readonly RawTensor[]): Promise<ThreadRun> {
     if (this.#ended) return Promise.reject(unavailable(this.#ended));
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       this.#worker.ref();
-      const given = memory === "given" ? buffersOf(inputs) : [];
-      this.#worker.postMessage({ id, inputs } satisfies ToThread, given);
+      this.#worker.postMessage({ id, inputs } satisfies ToThread);
     });
-  }
-
-  /** Runs that have not been answered. */
-  get waiting(): number {
-    return this.#waiting.size;
   }
 
   async close(): Promise<void> {
@@ -89,14 +83,4 @@ function unavailable(cause: Error): ServiceError {
     cause,
     retryAfterSeconds: 1,
   });
-}
-
-/** From the sources the thread needs the loader of TypeScript that this thread has. */
-function startWorker(start: ThreadStart): Worker {
-  if (!import.meta.url.endsWith(".ts"))
-    return new Worker(new URL("./inference-thread.js", import.meta.url), { workerData: start });
-  const program = JSON.stringify(new URL("./inference-thread.ts", import.meta.url).href);
-  const loader = JSON.stringify(import.meta.resolve("tsx/esm/api")); // found from here, wherever the process was started
-  const code = `import(${loader}).then(({ register }) => { register(); return import(${program}); })`;
-  return new Worker(code, { eval: true, execArgv: [], workerData: start });
 }

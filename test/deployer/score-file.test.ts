@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { BatchInputs } from "../../deployer/batch/batch-inputs.ts";
 import { mapColumns } from "../../deployer/batch/map-columns.ts";
-import { readBatches } from "../../deployer/batch/read-batches.ts";
+import { readParts } from "../../deployer/batch/read-parts.ts";
 import { type ScoringJob, scoreFile } from "../../deployer/batch/score-file.ts";
 import { modelInspector } from "../../deployer/inspect-model.ts";
 import type { ModelSignature, TensorSpec } from "../../schema/signature.ts";
@@ -120,17 +121,20 @@ it("reads every wanted row once, in order, whatever the chunks, batches and part
           () => choices.next().value as boolean,
         );
         const inputs = [{ name: "x", datatype: "FP32", columns: ["a", "b"], form: "matrix" }] as const;
-        const options = { batchRows, partRows, wanted: (part: number) => kept[part] === true };
+        const options = { partRows, wanted: (part: number) => kept[part] === true };
         const seen: number[] = [];
-        for await (const batch of readBatches({ rows, read }, inputs, options)) {
-          const data = batch.inputs[0]?.data as Float32Array;
-          expect(batch.rows).toBeLessThanOrEqual(batchRows);
-          expect(Math.floor(batch.from / partRows)).toBe(
-            Math.floor((batch.from + batch.rows - 1) / partRows),
-          );
-          for (let row = 0; row < batch.rows; row++) {
-            expect([data[row * 2], data[row * 2 + 1]]).toEqual([batch.from + row, -(batch.from + row)]);
-            seen.push(batch.from + row);
+        const batches = new BatchInputs(inputs);
+        for await (const part of readParts({ rows, read }, inputs, options)) {
+          expect(part.from).toBe(part.part * partRows);
+          for (let at = 0; at < part.rows; at += batchRows) {
+            const count = Math.min(batchRows, part.rows - at);
+            const data = batches.of(part.columns, at, count)[0]?.data as Float32Array;
+            expect(data.length).toBe(count * 2);
+            for (let row = 0; row < count; row++) {
+              const number = part.from + at + row;
+              expect([data[row * 2], data[row * 2 + 1]]).toEqual([number, -number]);
+              seen.push(number);
+            }
           }
         }
         const wanted = Array.from({ length: rows }, (_, row) => row).filter(

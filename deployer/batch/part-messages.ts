@@ -1,0 +1,28 @@
+import type { ErrorCode } from "../../schema/errors.ts";
+import type { ModelSignature } from "../../schema/signature.ts";
+import type { MappedInput } from "./map-columns.ts";
+import type { PartRows } from "./read-parts.ts";
+
+export interface PartThreadStart {
+  readonly modelFile: string;
+  readonly signature: ModelSignature;
+  readonly inputs: readonly MappedInput[];
+  /** Columns of the table, whose names a prediction cannot have. */
+  readonly taken: readonly string[];
+}
+
+export interface PartToScore extends PartRows {
+  /** Where its predictions are written. */
+  readonly path: string;
+}
+
+export type FromPartThread =
+  | { readonly say: "rows"; readonly rows: number }
+  | { readonly say: "written"; readonly part: number }
+  | {
+      readonly say: "failed";
+      readonly part: number;
+      /** Undefined for a failure of the machine, such as a full disk. */
+      readonly code: ErrorCode | undefined;
+      readonly why: string;
+    };

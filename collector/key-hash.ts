@@ -15,8 +15,8 @@ const C3 = 0x38b34ae5;
 const C4 = 0xa1e38b93;
 
 /**
- * MurmurHash3 x86_128 of bytes and a whole number, which is mixed into the seed: for one id, two rows never collide in
- * all four words.
+ * MurmurHash3 x86_128 of bytes and a whole number of 32 bits, which is mixed into the seed: for one id, two rows never
+ * collide in all four words.
  *
  * The first 96 bits serve as the identity of (record id, row). Among n records of a model the probability that any two
  * share them is n^2 / 2^97: 1e-15 at 20 million records, 6e-14 at 100 million, far below that of a memory error.

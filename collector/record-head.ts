@@ -4,6 +4,7 @@ import { type Instant, readTimestamp } from "./timestamp.ts";
 
 const LONGEST_ID = 512;
 const LARGEST_ROW = 2_147_483_647;
+const MOST_WEIGHT = 1_000_000;
 const NOTHING = new Uint8Array();
 
 /** What records and labels have in common: id, row and time. Reads as much as is usual; the rest is left to zod. */
@@ -59,6 +60,11 @@ export class RecordHead {
     this.timed = true;
     return readTimestamp(cursor.bytes, cursor.from, cursor.to, this.time);
   }
+}
+
+/** What a record stands for; -1 when it is nothing of the kind. */
+export function readWeight(cursor: JsonCursor): number {
+  return cursor.number() && cursor.value >= 1 && cursor.value <= MOST_WEIGHT ? cursor.value : -1;
 }
 
 /** A whole number without sign, fraction or exponent, up to `most`; -1 for anything else. */

@@ -3,6 +3,7 @@ import { parseJson } from "../protocols/json.ts";
 import { scoringRecord } from "../schema/record.ts";
 import type { Frame, FrameColumn } from "../store/frame.ts";
 import type { ModelColumn, StoredType } from "../store/models.ts";
+import { isFailed, keyRow } from "./attempt.ts";
 import type { CollectRules } from "./collect-settings.ts";
 import type { TextColumn } from "./column-builder.ts";
 import { CoreColumns } from "./core-columns.ts";
@@ -14,16 +15,12 @@ import type { KeyIndex } from "./key-index.ts";
 import { KeyTable } from "./key-table.ts";
 import { Overflow } from "./overflow.ts";
 import { isName, RECORD_FIELDS, RecordField, type RecordFieldName } from "./record-fields.ts";
-import { RecordHead, readWhole } from "./record-head.ts";
+import { RecordHead, readWeight, readWhole } from "./record-head.ts";
 import { issuesOf, pathText, type RecordIssue } from "./record-issues.ts";
-import type { Bounds, Outcome, RequestContext, Rows } from "./rows.ts";
-import { appendInstant } from "./rows.ts";
+import { appendInstant, type Bounds, type Outcome, type RequestContext, type Rows } from "./rows.ts";
 import { redactValue } from "./sidecar/redact.ts";
 import { isSampledBytes } from "./sidecar/sampling.ts";
 
-/** Answers from here on are errors, which are kept whatever the sample. */
-const LEAST_ERROR = 400;
-const MOST_WEIGHT = 1_000_000;
 /**
  * Gathers the records of one model, column by column.
  *
@@ -134,7 +131,7 @@ export class RecordRows implements Rows {
     this.#index.expect(keys);
   }
 
-  /** Notes the key of a record that is stored by other means; `key` is set to it. */
+  /** Notes the key of a record that is stored by other means; `key` is set to it. `row` is as `keyRow` has it. */
   note(id: Uint8Array, bounds: Bounds, row: number, key: KeyHash): Outcome {
     hashKey(id, bounds.from, bounds.to, row, this.#seed, key);
     return this.#index.add(key.a, key.b, key.c) === "known" ? "duplicate" : "stored";
@@ -182,7 +179,7 @@ export class RecordRows implements Rows {
     const head = this.#head;
     if (head.idTo === 0) head.setId(idFor(index));
     const { idBytes, idFrom, idTo } = head;
-    if (this.#share < 1 && this.#statusCode < LEAST_ERROR) {
+    if (this.#share < 1 && !isFailed(this.#statusCode)) {
       if (!isSampledBytes(idBytes, idFrom, idTo, this.#share)) {
         this.#undo();
         return "sampled-out";
@@ -191,7 +188,7 @@ export class RecordRows implements Rows {
       this.#weight = Math.max(this.#weight, 1 / this.#share);
     }
     const hash = this.#hash;
-    hashKey(idBytes, idFrom, idTo, head.row, this.#seed, hash);
+    hashKey(idBytes, idFrom, idTo, keyRow(head.row, this.#statusCode), this.#seed, hash);
     if (this.#index.add(hash.a, hash.b, hash.c) === "known") {
       this.#undo();
       return "duplicate";
@@ -257,9 +254,9 @@ export class RecordRows implements Rows {
         return true;
       }
       case "weight": {
-        if (!cursor.number() || !(cursor.value >= 1 && cursor.value <= MOST_WEIGHT)) return false;
-        this.#weight = cursor.value;
-        return true;
+        const weight = readWeight(cursor);
+        if (weight > 0) this.#weight = weight;
+        return weight > 0;
       }
     }
   }

@@ -9,21 +9,55 @@ const WORD = "neither true nor false";
 /**
  * Writes a CSV file with a header as Parquet.
  *
- * Types are found from the first rows; only where a later one does not fit are they found from all, which takes several
- * times longer. A column is boolean when it holds `true` and `false` in any case: DuckDB takes `yes`, `t` and `1` for
+ * Types are found from the first rows; only where a later one does not fit, or a column is empty in all of these and not
+ * further down, are they found from all, which takes several times longer. A column is boolean when it holds `true` and `false` in any case: DuckDB takes `yes`, `t` and `1` for
  * booleans too, and as JSON they are not.
  *
+ * @returns columns without any value, whose type nobody can tell.
  * @throws DuckDB's error, which names the line that is wrong.
  */
 export async function writeCsvAsParquet(
   connection: DuckDBConnection,
   files: { readonly path: string; readonly parquet: string },
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
   try {
     await writeSampled(connection, files, SAMPLE_ROWS);
+    const empty = await emptyColumns(connection, files.parquet);
+    if (!(await startsEmpty(connection, files.parquet, empty))) return empty;
   } catch {
-    await writeSampled(connection, files, "all");
+    // and so from all rows
   }
+  await writeSampled(connection, files, "all");
+  return emptyColumns(connection, files.parquet);
+}
+
+/** Columns of text without any value, by the file's own count. */
+async function emptyColumns(connection: DuckDBConnection, parquet: string): Promise<ReadonlySet<string>> {
+  const found = await connection.runAndReadAll(
+    `select path_in_schema as name from parquet_metadata(${literal(parquet)}) group by path_in_schema
+     having bool_and(type = 'BYTE_ARRAY') and sum(stats_null_count) = sum(num_values)`,
+  );
+  return new Set(found.getRowObjectsJS().map(({ name }) => String(name)));
+}
+
+/** Whether a column of text that is not empty has no value in the rows its type was found from. */
+async function startsEmpty(
+  connection: DuckDBConnection,
+  parquet: string,
+  empty: ReadonlySet<string>,
+): Promise<boolean> {
+  const source = `read_parquet(${literal(parquet)})`;
+  const described = await connection.runAndReadAll(`describe from ${source}`);
+  const texts = described
+    .getRowObjectsJS()
+    .flatMap(({ column_name: name, column_type: type }) =>
+      type === "VARCHAR" && !empty.has(String(name)) ? [identifier(String(name))] : [],
+    );
+  if (texts.length === 0) return false;
+  const counted = await connection.runAndReadAll(
+    `select ${texts.map((name, i) => `count(${name}) as n${i}`).join(", ")} from (from ${source} limit ${SAMPLE_ROWS})`,
+  );
+  return Object.values(counted.getRowObjectsJS()[0] ?? {}).some((count) => count === 0n);
 }
 
 async function writeSampled(

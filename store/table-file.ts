@@ -4,11 +4,14 @@ import type { Database } from "./database.ts";
 import { literal } from "./identifier.ts";
 import { slicedColumn, slicedId, sliceSql } from "./table-slice.ts";
 
-/** A column of an uploaded table; `type` as DuckDB calls it. */
+/** A column of an uploaded table; `type` as DuckDB calls it, and `"NULL"` of a column of CSV without any value. */
 export interface TableColumn {
   readonly name: string;
   readonly type: string;
 }
+
+/** Type of a column without any value, as DuckDB calls that. */
+export const EMPTY = '"NULL"';
 
 /** A member of the JSON that a row is read as. */
 export type JsonMember =
@@ -115,11 +118,12 @@ export async function openTableFile(
   try {
     const all = async <Row>(sql: string) =>
       reading(async () => (await connection.runAndReadAll(sql)).getRowObjectsJS() as Row[]);
-    if (format === "csv") await reading(() => writeCsvAsParquet(connection, { path, parquet }));
+    const empty =
+      format === "csv" ? await reading(() => writeCsvAsParquet(connection, { path, parquet })) : new Set();
     const source = `read_parquet(${literal(parquet)})`;
     const columns = (
       await all<{ column_name: string; column_type: string }>(`describe select * from ${source}`)
-    ).map(({ column_name: name, column_type: type }) => ({ name, type }));
+    ).map(({ column_name: name, column_type: type }) => ({ name, type: empty.has(name) ? EMPTY : type }));
     const [count] = await all<{ n: number }>(`select count(*)::double as n from ${source}`);
     return new TableFile({ database, path: parquet, columns, rows: count?.n ?? 0 });
   } finally {

@@ -3,10 +3,11 @@ import { slicedColumn, slicedId, sliceSql, type TableSlice } from "./table-slice
 
 /** Rows whose ids are handed over at a time. */
 const PART_ROWS = 65_536;
+const LEAST_ERROR = 400;
 
 /**
- * The ids of rows of a Parquet file as bytes, in order: before each its row and a space, between them a line feed. One
- * value for many rows, since a value per row would cost more than all the rest.
+ * The ids of rows of a Parquet file as bytes, in order: before each its row, with an `f` in front where the call failed, and
+ * a space, between them a line feed. One value for many rows, since a value per row would cost more than all the rest.
  *
  * @param key - Goes before the position of a row that has no id.
  * @param visit - Says whether to go on.
@@ -18,13 +19,16 @@ export async function visitIds(
     readonly slice: TableSlice;
     readonly id: string | undefined;
     readonly row: string | undefined;
+    readonly status: string | undefined;
     readonly key: string;
     readonly visit: (ids: Uint8Array) => "on" | "unfit";
   },
 ): Promise<"visited" | "unfit"> {
-  const { slice, id, row, key, visit } = options;
-  const number = row === undefined ? "'0'" : `coalesce(${slicedColumn(row)}, 0)::varchar`;
-  const columns = [id, row].filter((name) => name !== undefined);
+  const { slice, id, row, status, key, visit } = options;
+  const at = row === undefined ? "'0'" : `coalesce(${slicedColumn(row)}, 0)::varchar`;
+  const number =
+    status === undefined ? at : `if(${slicedColumn(status)} >= ${LEAST_ERROR}, 'f', '') || ${at}`;
+  const columns = [id, row, status].filter((name) => name !== undefined);
   const connection = await database.connect();
   try {
     const result = await connection.stream(

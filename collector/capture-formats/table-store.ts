@@ -1,16 +1,18 @@
 import type { IngestAnswer } from "../../schema/record.ts";
 import type { Database } from "../../store/database.ts";
 import type { Frame } from "../../store/frame.ts";
-import type { JsonColumn, TableFile } from "../../store/table-file.ts";
+import { EMPTY, type JsonColumn, type TableFile } from "../../store/table-file.ts";
 import { visitIds } from "../../store/table-ids.ts";
 import { inspectTable } from "../../store/table-inspect.ts";
 import { type LoadedColumn, storedTypeOf } from "../../store/table-load.ts";
+import { failedRow } from "../attempt.ts";
 import type { Collector, TableInside } from "../collector.ts";
 import type { KeyHash } from "../key-hash.ts";
 import type { TablePlan } from "./table-columns.ts";
 
 const LINE_FEED = 0x0a;
 const SPACE = 0x20;
+const FAILED = 0x66;
 const LONGEST_ID = 512;
 const LARGEST_ROW = 2_147_483_647;
 const WHOLE = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT)$/;
@@ -64,6 +66,7 @@ async function storeInside(
       slice: place,
       id: plan.id?.name,
       row: head.find(({ column }) => column === "row")?.from.name,
+      status: head.find(({ column }) => column === "status")?.from.name,
       key,
       visit: (ids) => keys.take(ids, records),
     }).finally(() => inspecting.catch(() => undefined));
@@ -109,7 +112,8 @@ function featuresOf(
   columns: readonly JsonColumn[],
   records: TableInside["records"],
 ): LoadedColumn[] {
-  return columns.map(({ member: name, column: from }) => {
+  const filled = columns.filter(({ column: { type } }) => type !== EMPTY);
+  return filled.map(({ member: name, column: from }) => {
     const type = storedTypeOf(from);
     const column = type && records.adopt(direction, name, type);
     if (!column) throw new Unfit();
@@ -136,10 +140,12 @@ class Keys {
     this.#place = Int32Array.from({ length: most }, (_, place) => place);
   }
 
-  /** Takes lines of a row, a space and an id. */
+  /** Takes lines of a row, with an `f` in front where the call failed, a space and an id. */
   take(lines: Uint8Array, records: TableInside["records"]): "on" | "unfit" {
     const hash = this.#hash;
     for (let at = 0; at < lines.length; ) {
+      const failed = lines[at] === FAILED;
+      if (failed) at++;
       let row = 0;
       for (; lines[at] !== SPACE; at++) {
         const digit = (lines[at] as number) - 0x30; // within bounds: there is a space in every line
@@ -151,7 +157,7 @@ class Keys {
       const to = found === -1 ? lines.length : found;
       if (to === from || to - from > LONGEST_ID || row > LARGEST_ROW) return "unfit";
       const place = this.rows++;
-      if (records.note(lines, { from, to }, row, hash) === "stored") {
+      if (records.note(lines, { from, to }, failed ? failedRow(row) : row, hash) === "stored") {
         this.#fresh[place] = 1;
         this.fresh++;
       }

@@ -2,8 +2,8 @@
 export const LONGEST_ID = 512;
 
 /**
- * The id of a call that failed and was named by its caller. Who failed tries again, often under the same id, and since the first
- * record of a name is the one that counts, the attempt that went well has to find the name free.
+ * The id of a call that failed and was named by its caller. Who failed tries again, often under the same id, and of records of
+ * one name the first that failed and the first that went well are stored: this way every attempt is.
  *
  * @param unique - Text whose last characters are random.
  * @example

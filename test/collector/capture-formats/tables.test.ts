@@ -93,6 +93,21 @@ describe("tables", () => {
     expect((await send(api, "/v1/models/m/records", body, other)).answer).toMatchObject({ stored: 5_000 });
   });
 
+  it("a column of CSV that is empty says nothing of its type: numbers may come later, in another file or further down", async () => {
+    const { api, collector, database } = await startCapture();
+    const late = Array.from({ length: 30_000 }, (_, i) => `r${i},${i},${i < 25_000 ? "" : i / 4}`);
+    for (const body of ["id,x,y\na,1,\nb,2,\n", `id,x,y\n${late.join("\n")}\n`]) {
+      const { answer } = await send(api, "/v1/models/m/records", body, csv);
+      expect(answer).toMatchObject({ rejected: 0, duplicates: 0 });
+    }
+    await collector.flush();
+    expect(
+      await database.all(
+        "select count(*) as n, count(in_y) as y, max(in_y) as most, count(overflow) as odd from views.m",
+      ),
+    ).toEqual([{ n: 30_002, y: 5_000, most: 29_999 / 4, odd: 0 }]);
+  });
+
   it("values of every type that Parquet has are kept", async () => {
     const { api, collector, database, dataDir } = await startCapture();
     const file = await parquetOf(

@@ -6,6 +6,8 @@ import { type DirectAnswer, requestIdOf, SECURITY_HEADERS } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { mishapResponse } from "./problem.ts";
 
+const ALWAYS_SENT = SECURITY_HEADERS.flat();
+
 /** Paths with a name that `resourceName` allows. */
 const INGEST = /^\/v1\/models\/([A-Za-z0-9][A-Za-z0-9._-]{0,127})\/(records|labels)$/;
 /** Types as nearly every client writes them. */
@@ -85,7 +87,7 @@ function send(
     String(Buffer.byteLength(body)),
     "x-request-id",
     requestId,
-    ...SECURITY_HEADERS.flat(),
+    ...ALWAYS_SENT,
   ]);
   outgoing.end(body);
 }

@@ -42,7 +42,8 @@ export function createMetrics({ version }: { readonly version: string }): Servic
   /** Series that were counted before, by name and labels: to look them up in the library takes longer than to count. */
   const counted = new Map<string, Counter.Internal>();
   const seriesOf = (name: string, labels: Labels) => {
-    const key = `${name} ${JSON.stringify(labels)}`;
+    let key = name;
+    for (const label in labels) key += `\0${labels[label]}`;
     const before = counted.get(key);
     if (before) return before;
     const counter = known(counters, name);

@@ -10,6 +10,13 @@ export interface StoredHalf {
   readonly body: Uint8Array | null;
 }
 
+/** A call whose both halves have come. */
+export interface CompletedCall {
+  readonly key: string;
+  readonly model: string;
+  readonly attempt: "last" | "failed";
+}
+
 /** Halves that waited in vain, by model and side. */
 export interface ExpiredHalves {
   readonly model: string;
@@ -49,15 +56,18 @@ export class CaptureHalves {
     return halves.flatMap((half) => this.#opened(half) ?? []);
   }
 
-  /** Adds halves, and notes keys whose both halves have come. Durable when it returns. */
+  /**
+   * Adds halves, and takes those out whose other half has come: of the last attempt of a call it is noted that both have,
+   * of one that failed nothing is. Durable when it returns.
+   */
   async keep(
     halves: readonly StoredHalf[],
-    completed: readonly { readonly key: string; readonly model: string }[],
+    completed: readonly CompletedCall[],
     receivedAt: Date,
   ): Promise<void> {
-    const both = completed.map(({ key, model }): StoredHalf => {
-      return { key, model, side: "both", document: null, body: null };
-    });
+    const both = completed
+      .filter(({ attempt }) => attempt === "last")
+      .map(({ key, model }): StoredHalf => ({ key, model, side: "both", document: null, body: null }));
     const rows = [...halves, ...both]
       .map((half) => this.#sealed(half))
       .map(({ body, ...half }) => ({
@@ -65,7 +75,7 @@ export class CaptureHalves {
         bytes: half.key.length + (half.document?.length ?? 0) + (body?.length ?? 0),
         body: body && Buffer.from(body.buffer, body.byteOffset, body.length).toString("base64"),
       }));
-    if (rows.length === 0) return;
+    if (rows.length === 0 && completed.length === 0) return;
     await this.#database.transaction(async (tx) => {
       if (completed.length > 0) {
         await tx.run(

@@ -1,6 +1,7 @@
 import type { CapturedCall, CapturedHalf } from "../../protocols/captured.ts";
 import { ServiceError } from "../../schema/errors.ts";
 import type { CaptureHalves, StoredHalf } from "../../store/capture-halves.ts";
+import { isFailed } from "../attempt.ts";
 
 /** A half as it came, and its place in the body it came in. */
 export interface ArrivedHalf {
@@ -35,7 +36,8 @@ interface Job {
 
 /** What is known under a key, and whom that rests on: a request of this pass may yet fail. */
 interface Known {
-  readonly half: StoredHalf;
+  /** `failed`: a call that did, and is over; the next half is one of another attempt. */
+  readonly half: StoredHalf | "failed";
   readonly from: Job | "store";
 }
 
@@ -114,21 +116,19 @@ export class Pairing {
       if (broken && !failed.has(job)) failed.set(job, failed.get(broken));
     }
     const done = matched.filter(({ job }) => !failed.has(job));
-    const paired = new Map(
-      done.flatMap(({ pairs }) => pairs.map(({ key, pair }) => [key, pair.call.model] as const)),
-    );
-    const kept = done.flatMap(({ fresh }) => fresh).filter(({ key }) => !paired.has(key));
+    const pairs = done.flatMap((each) => each.pairs);
+    const used = new Set(pairs.map(({ other }) => other));
+    const kept = done.flatMap(({ fresh }) => fresh).filter((half) => !used.has(half));
     const bytes = kept.reduce((sum, half) => sum + lengthOf(half), 0);
     await this.#store.keep(
       kept,
-      [...paired].map(([key, model]) => ({ key, model })),
+      pairs.map(({ key, pair, attempt }) => ({ key, model: pair.call.model, attempt })),
       this.#now(),
     );
-    const released = done.flatMap(({ pairs }) => pairs.map(({ released }) => released));
-    this.#bytes = Math.max(0, this.#bytes + bytes - released.reduce((sum, length) => sum + length, 0));
+    this.#bytes = Math.max(0, this.#bytes + bytes - pairs.reduce((sum, { released }) => sum + released, 0));
     for (const { job, fresh, repeated } of matched) {
       if (failed.has(job)) job.reject(failed.get(job));
-      else job.resolve({ waiting: fresh.filter(({ key }) => !paired.has(key)).length, repeated });
+      else job.resolve({ waiting: fresh.filter((half) => !used.has(half)).length, repeated });
     }
   }
 
@@ -141,9 +141,19 @@ export class Pairing {
   }
 }
 
+interface MatchedPair {
+  readonly key: string;
+  readonly pair: Pair;
+  /** The half that was known. */
+  readonly other: StoredHalf;
+  /** Whether it is over, or the call may be tried again under its id. */
+  readonly attempt: "last" | "failed";
+  readonly released: number;
+}
+
 interface Matched {
   readonly job: Job;
-  readonly pairs: readonly { readonly key: string; readonly pair: Pair; readonly released: number }[];
+  readonly pairs: readonly MatchedPair[];
   readonly fresh: readonly StoredHalf[];
   readonly repeated: number;
   /** Requests of the same pass that brought what this one only repeats. */
@@ -159,16 +169,19 @@ function match(job: Job, known: Map<string, Known>): Matched {
   for (const arrived of job.halves) {
     const other = known.get(arrived.key);
     const own = stored(arrived);
-    if (other === undefined) {
+    const over = other?.half === "failed" || other?.half.side === "both" || other?.half.side === own.side;
+    if (over && other.from !== "store" && other.from !== job) restsOn.push(other.from);
+    if (other === undefined || other.half === "failed") {
       known.set(arrived.key, { half: own, from: job });
       fresh.push(own);
-    } else if (other.half.side === "both" || other.half.side === own.side) {
-      if (other.from !== "store" && other.from !== job) restsOn.push(other.from);
+    } else if (over) {
       repeated++;
     } else {
-      known.set(arrived.key, { half: { ...own, side: "both" }, from: job });
+      const pair = pairOf(arrived, other.half);
+      const attempt = isFailed(pair.response.status ?? 0) ? "failed" : "last";
+      known.set(arrived.key, { half: attempt === "failed" ? attempt : { ...own, side: "both" }, from: job });
       const released = other.from === "store" ? lengthOf(other.half) : 0;
-      pairs.push({ key: arrived.key, pair: pairOf(arrived, other.half), released });
+      pairs.push({ key: arrived.key, pair, other: other.half, attempt, released });
     }
   }
   return { job, pairs, fresh, repeated, restsOn };

@@ -68,6 +68,39 @@ describe("captured calls", () => {
     ]);
   });
 
+  it.each(["one by one", "at once"])(
+    "a call that failed is a record, and its retry under the same id another: %s",
+    async (sent) => {
+      const { api, collector, database } = await startCapture();
+      const failure = { "ce-statuscode": "503" };
+      const halves = [
+        half("request", "abc"),
+        half("response", "abc", failure),
+        half("request", "abc"),
+        half("request", "abc"),
+        half("response", "abc"),
+        half("response", "abc"),
+      ];
+      const sending = halves.map(
+        ({ body, headers }) =>
+          () =>
+            send(api, "/v1/capture/kserve", body, headers),
+      );
+      const answers = sent === "at once" ? await Promise.all(sending.map((each) => each())) : [];
+      if (sent === "one by one") for (const each of sending) answers.push(await each());
+      expect(answers.reduce((sum, { answer }) => sum + Number(answer.stored), 0)).toBe(2);
+      expect(answers.reduce((sum, { answer }) => sum + Number(answer.repeated), 0)).toBe(2);
+      await collector.flush();
+      expect(
+        await database.all("select record_id, status, out_prediction from views.churn order by status"),
+      ).toEqual([
+        { record_id: "abc", status: 200, out_prediction: 0.5 },
+        { record_id: "abc", status: 503, out_prediction: null },
+      ]);
+      expect(await database.all("select side from capture_halves")).toEqual([{ side: "both" }]);
+    },
+  );
+
   it("many halves at once, in any order, each find their other half", async () => {
     const { api, collector, database } = await startCapture();
     const halves = Array.from({ length: 100 }, (_, i) => [

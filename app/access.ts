@@ -54,6 +54,9 @@ const CALLS: readonly (readonly [method: string, path: string, permission: Permi
   ["POST", "/v1/query", "read"],
   ["POST", "/api/2.0/mlflow/registered-models/get-latest-versions", "read"],
   ["POST", "/v1/models/*/exports", "read"],
+  // Whoever may fetch a version may work with it, and say so.
+  ["PUT", "/v1/models/*/versions/*/jobs/*", "read"],
+  ["DELETE", "/v1/models/*/versions/*/jobs/*", "read"],
   ["POST", "/v1/retrain-runs/*/status", "run-status"],
   ["POST", "/v1/retrain-runs/*/approve", "approve"],
   ["POST", "/v1/retrain-runs/*/reject", "approve"],

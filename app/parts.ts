@@ -153,7 +153,9 @@ export async function openParts({
       log: (level, message, fields) => log[level](fields, message),
       now,
     });
+    const retrain = new Retrain(told);
     registry.askBeforeDeleting((model, version) => deployments.userOf(model, version));
+    registry.askBeforeDeleting((model, version) => retrain.userOf(model, version));
     return {
       database,
       collector,
@@ -177,7 +179,7 @@ export async function openParts({
       results: new ResultStore(database),
       events: new EventStore(database),
       alerts: new Alerts({ ...told, email }),
-      retrain: new Retrain(told),
+      retrain,
       close: async () => {
         await queries.close();
         await outbox.close();

@@ -11,6 +11,7 @@ import type { ModelSignature } from "../schema/signature.ts";
 import type { ApiClient } from "./api-client.ts";
 import { fetchModel } from "./fetch-model.ts";
 import { parseModelReference } from "./model-reference.ts";
+import { type VersionJob, versionJob } from "./version-job.ts";
 
 const GENERATED = 50;
 
@@ -30,8 +31,8 @@ export interface ProfiledModel {
   readonly path: string;
   readonly payloads: readonly Uint8Array[];
   readonly payloadSource: string;
-  /** Takes away the files it was served from. */
-  remove(): void;
+  /** Takes away the files it was served from; its version may be deleted again. */
+  remove(): Promise<void>;
 }
 
 /**
@@ -60,10 +61,16 @@ export async function profiledModel(
   },
 ): Promise<ProfiledModel> {
   const folder = mkdtempSync(join(tmpdir(), "leeway-profile-"));
-  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const job = versionJob("profile run");
+  const remove = async () => {
+    rmSync(folder, { recursive: true, force: true });
+    await job.end();
+  };
   try {
     const found =
-      text.endsWith(".onnx") && existsSync(text) ? ofFile(text) : await ofServer(text, client(), folder);
+      text.endsWith(".onnx") && existsSync(text)
+        ? ofFile(text)
+        : await ofServer(text, { client: client(), folder, job });
     const inspection = await modelInspector(folder)(found.file, { signal });
     signal.throwIfAborted();
     if (inspection.verdict === "refused")
@@ -89,7 +96,7 @@ export async function profiledModel(
       remove,
     };
   } catch (error) {
-    remove();
+    await remove();
     throw error;
   }
 }
@@ -110,7 +117,10 @@ function ofFile(path: string): Found {
   return { model, version: "1", of: undefined, file: resolve(path), sample: undefined };
 }
 
-async function ofServer(text: string, client: ApiClient, folder: string): Promise<Found> {
+async function ofServer(
+  text: string,
+  { client, folder, job }: { readonly client: ApiClient; readonly folder: string; readonly job: VersionJob },
+): Promise<Found> {
   const { model, reference } = parseModelReference(text);
   const where = `/v1/models/${encodeURIComponent(model)}/versions/${encodeURIComponent(reference ?? "latest")}`;
   const version = await client.json<ModelVersion>({ path: where });
@@ -120,6 +130,7 @@ async function ofServer(text: string, client: ApiClient, folder: string): Promis
       `version ${version.version} of ${model} has no ONNX file that was looked into: start it yourself with --command`,
     );
   }
+  await job.begin(client, { model, version: version.version });
   await fetchModel(client, { version, files: version.files, folder, onProgress: () => undefined });
   return {
     model,

@@ -10,6 +10,7 @@ import type { ApiClient } from "./api-client.ts";
 import { path } from "./commands/command.ts";
 import { fetchModel } from "./fetch-model.ts";
 import { parseModelReference } from "./model-reference.ts";
+import type { VersionJob } from "./version-job.ts";
 
 export interface ScoringModel {
   /** `churn:3`, or the path of a file. */
@@ -34,11 +35,12 @@ export interface ScoringModel {
  * A model to score with in this process: an ONNX file, or a version that is fetched from the server.
  *
  * @param folder - For what is fetched or rewritten; the caller removes it.
+ * @param job - Begun with the version that is fetched; the caller ends it.
  * @throws ServiceError when there is none, or it cannot be loaded, with the runtime's reason.
  */
 export async function scoringModel(
   written: string,
-  { client, folder }: { readonly client: ApiClient; readonly folder: string },
+  { client, folder, job }: { readonly client: ApiClient; readonly folder: string; readonly job: VersionJob },
 ): Promise<ScoringModel> {
   if (/\.onnx$/i.test(written)) {
     if (!existsSync(written)) throw new ServiceError("not-found", `${written}: no such file`);
@@ -64,6 +66,7 @@ export async function scoringModel(
   const label = `${model}:${version.version}`;
   const main = version.files.find((file) => file.path === version.main_file);
   if (!main) throw new ServiceError("invalid-input", `${label} has no file that can be scored with`);
+  await job.begin(client, { model, version: version.version });
   // All of them: weights may lie beside the model.
   await fetchModel(client, { version, files: version.files, folder });
   const from = join(folder, main.path);

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { emit } from "../events/events.ts";
 import {
@@ -19,10 +19,12 @@ import { endOrphans } from "./end-orphans.ts";
 import { type DeploymentFilter, fits } from "./find-deployments.ts";
 import { GroupClient, type GroupProgram } from "./group-client.ts";
 import { type CaptureTarget, makePlan } from "./make-plan.ts";
+import { planFile, writePlanFile } from "./plan-file.ts";
 import { canaryOf, planBefore } from "./plan-history.ts";
 import type { GroupStatus } from "./replica/group-state.ts";
 import { refuseOpenAddress, withHashes } from "./scoring-access.ts";
 import { TrafficMetrics } from "./traffic-metrics.ts";
+import { VersionsInPreparation } from "./versions-in-preparation.ts";
 
 const SHOWN_PLANS = 20;
 const KNOWN_PLANS = 1_000;
@@ -58,6 +60,7 @@ export class Deployments {
   readonly #parts: DeploymentsOptions;
   readonly #store: DeploymentStore;
   readonly #traffic: TrafficMetrics;
+  readonly #preparing = new VersionsInPreparation();
   readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(parts: DeploymentsOptions) {
@@ -162,8 +165,10 @@ export class Deployments {
     return this.get(name);
   }
 
-  /** In words, which deployment serves a version now. */
+  /** In words, which deployment serves a version now, or is about to. */
   async userOf(model: string, version: string): Promise<string | undefined> {
+    const preparing = this.#preparing.userOf(model, version);
+    if (preparing !== undefined) return preparing;
     for (const { name, state, spec, model: served } of await this.#store.list()) {
       if (state !== "running" || served !== model) continue;
       const { versions, shadow } = deploymentSpec.parse(spec);
@@ -244,12 +249,28 @@ export class Deployments {
   }
 
   async #serve(name: string, asked: DeploymentSpec, change: Change): Promise<void> {
+    try {
+      // A transaction, so that a deletion under way is either done when versions are looked up, or sees this.
+      await this.#parts.database.transaction(async () => this.#preparing.begin(name, asked.model));
+      await this.#serveInUse(name, asked, change);
+    } finally {
+      this.#preparing.end(name);
+    }
+  }
+
+  async #serveInUse(name: string, asked: DeploymentSpec, change: Change): Promise<void> {
     const { database, now, resolve, capture } = this.#parts;
     const folder = join(this.#parts.folder, name);
-    mkdirSync(join(folder, "plans"), { recursive: true, mode: 0o700 });
+    mkdirSync(folder, { recursive: true, mode: 0o700 }); // before anything else makes it, for everybody to read
     const [newest] = await this.#store.plans(name, 1);
     const number = (newest?.number ?? 0) + 1;
     const { plan, settled } = await makePlan(asked, { name, number, resolve, folder, capture: capture() });
+    const used = [...settled.versions, ...(settled.shadow ? [settled.shadow] : [])];
+    this.#preparing.begin(
+      name,
+      settled.model,
+      used.map(({ version }) => version),
+    );
     const stored: Omit<StoredPlan, "created_at"> = {
       number,
       kind: change.kind,
@@ -261,7 +282,7 @@ export class Deployments {
       document: plan,
     };
     await database.transaction((tx) => this.#store.addPlan(tx, name, stored, now()));
-    this.#writePlan(name, number, plan);
+    writePlanFile(folder, plan);
     const before = await this.#store.find(name);
     const group = this.#group(name);
     let host = before?.host ?? settled.host;
@@ -349,14 +370,7 @@ export class Deployments {
   }
 
   #planFile(name: string, number: number): string {
-    return join(this.#parts.folder, name, "plans", `${String(number).padStart(6, "0")}.json`);
-  }
-
-  #writePlan(name: string, number: number, plan: object): void {
-    const file = this.#planFile(name, number);
-    if (existsSync(file))
-      throw new ServiceError("conflict", `plan ${number} of deployment "${name}" is there already`);
-    writeFileSync(file, `${JSON.stringify(plan, null, 2)}\n`, { mode: 0o600 });
+    return planFile(join(this.#parts.folder, name), number);
   }
 
   async #tell(

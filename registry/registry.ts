@@ -29,6 +29,7 @@ import { FeatureNames } from "./feature-names.ts";
 import { type Findings, inspectFiles, mainFileOf } from "./inspect-files.ts";
 import { type FormField, type ReceivedFile, receiveUpload, type UploadLimits } from "./receive-upload.ts";
 import { type IsInUse, Removal } from "./removal.ts";
+import { VersionJobs } from "./version-jobs.ts";
 
 export interface RegistryOptions {
   readonly database: Database;
@@ -62,6 +63,7 @@ export class Registry {
   readonly aliases: Aliases;
   readonly blobs: BlobStore;
   readonly featureNames: FeatureNames;
+  readonly jobs: VersionJobs;
   readonly #parts: RegistryOptions;
   readonly #store: ModelRegistryStore;
   readonly #removal: Removal;
@@ -74,6 +76,8 @@ export class Registry {
     this.blobs = new BlobStore({ folder: parts.folder, usedOf: (hashes) => this.#store.used(hashes) });
     this.aliases = new Aliases({ ...parts, models: this.#store });
     this.#removal = new Removal({ ...parts, models: this.#store, aliases: this.aliases, blobs: this.blobs });
+    this.jobs = new VersionJobs({ ...parts, models: store });
+    this.askBeforeDeleting((model, version) => this.jobs.userOf(model, version));
   }
 
   /** Opens the registry; what an earlier process has left half done is gone when it returns. */

@@ -103,7 +103,8 @@ export const patchModel = createRoute({
 export const deleteModel = createRoute({
   method: "delete",
   path: "/v1/models/{model}",
-  summary: "Delete a model with all its versions; refused while one is deployed, or an alias points to one",
+  summary:
+    "Delete a model with all its versions; refused while one is deployed, an alias points to one, or a job works with one",
   tags,
   request: { params: ofModel },
   responses: { 204: { description: "Deleted; what was collected under its name stays" } },
@@ -137,7 +138,8 @@ export const patchVersion = createRoute({
 export const deleteVersion = createRoute({
   method: "delete",
   path: "/v1/models/{model}/versions/{version}",
-  summary: "Delete a version and its files; refused while it is deployed, or an alias points to it",
+  summary:
+    "Delete a version and its files; refused while it is deployed, an alias points to it, or a job works with it",
   tags,
   request: { params: z.object({ model: resourceName, version: versionNumber }) },
   responses: { 204: { description: "Deleted" } },

@@ -7,6 +7,7 @@ import { bodyOf } from "./body-of.ts";
 import { callerOf, whoOf } from "./caller.ts";
 import { cursorOf, readCount, readCursor } from "./cursor.ts";
 import { archiveAnswer, fileAnswer, fileOf } from "./file-answers.ts";
+import { addJobRoutes } from "./job-routes.ts";
 import { readRegistration } from "./registration-form.ts";
 import type { Registry } from "./registry.ts";
 import {
@@ -77,6 +78,7 @@ export function addRegistryRoutes(
   });
   addVersionRoutes(api, registry);
   addAliasRoutes(api, registry);
+  addJobRoutes(api, registry);
 }
 
 function addVersionRoutes(api: OpenAPIHono, registry: Registry): void {

@@ -130,6 +130,17 @@ export class Retrain implements OutboxTarget {
     return this.#store.decisions(policy, limit);
   }
 
+  /** In words, which run under way was asked for because this version drifted; none that is silent for longer than the cooldown. */
+  async userOf(model: string, version: string): Promise<string | undefined> {
+    const run = await this.#store.lastRun(this.#parts.database, model);
+    if (!run || run.drift?.version !== version || !["requested", "started"].includes(run.status))
+      return undefined;
+    const policy = await this.policies.find(run.policy);
+    const silentMs = this.#parts.now().getTime() - Date.parse(run.updated_at);
+    if (!policy || silentMs > durationMs(policy.spec.cooldown)) return undefined;
+    return `retrain run ${run.id}, which is ${run.status},`;
+  }
+
   /** @throws ServiceError `unauthorized` when the token is not this run's; `not-found`. */
   async checkToken(id: string, token: string): Promise<void> {
     const { token_hash } = await this.#store.getRun(id);

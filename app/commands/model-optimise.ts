@@ -8,6 +8,7 @@ import type { ModelVersion } from "../../schema/model-version.ts";
 import type { OptimisationOutcome } from "../../schema/optimisation.ts";
 import { sendModel } from "../send-model.ts";
 import { userName } from "../user-name.ts";
+import { versionJob } from "../version-job.ts";
 import { clientFor, newCommand, path, print, type ServerOptions, withServer } from "./command.ts";
 
 interface Options extends ServerOptions {
@@ -48,8 +49,9 @@ async function optimise(written: string, options: Options): Promise<void> {
   ]);
   const client = clientFor(options);
   const folder = mkdtempSync(join(tmpdir(), "leeway-optimise-"));
+  const job = versionJob("optimisation");
   try {
-    const model = await scoringModel(written, { client, folder });
+    const model = await scoringModel(written, { client, folder, job });
     if (model.model === undefined)
       throw new ServiceError(
         "invalid-input",
@@ -105,6 +107,7 @@ async function optimise(written: string, options: Options): Promise<void> {
       () => [describe(model.label, outcome), `registered as ${model.model}:${registered.version}`].join("\n"),
     );
   } finally {
+    await job.end();
     rmSync(folder, { recursive: true, force: true });
   }
 }

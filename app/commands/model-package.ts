@@ -9,6 +9,7 @@ import type { Profile } from "../../schema/profile.ts";
 import type { ApiClient } from "../api-client.ts";
 import { packageRoot } from "../package-root.ts";
 import { hashOf, type ScoringModel, scoringModel } from "../scoring-model.ts";
+import { versionJob } from "../version-job.ts";
 import { clientFor, newCommand, print, type ServerOptions, withServer } from "./command.ts";
 
 interface Options extends ServerOptions {
@@ -40,8 +41,9 @@ leeway model package churn:3 churn-image --image registry.example/churn:3 --coll
 async function packageModel(written: string, folder: string, options: Options): Promise<void> {
   const client = clientFor(options);
   const fetched = mkdtempSync(join(tmpdir(), "leeway-package-"));
+  const job = versionJob("packaging");
   try {
-    const model = await scoringModel(written, { client, folder: fetched });
+    const model = await scoringModel(written, { client, folder: fetched, job });
     const { name, version } = model;
     const plain = kubernetesName(name);
     const profile = await lastProfile(client, model);
@@ -87,6 +89,7 @@ async function packageModel(written: string, folder: string, options: Options): 
       ].join("\n"),
     );
   } finally {
+    await job.end();
     rmSync(fetched, { recursive: true, force: true });
   }
 }

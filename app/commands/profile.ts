@@ -175,7 +175,7 @@ async function runCommand(flags: RunFlags): Promise<void> {
       const request = profileRequestOf(flags, { ...served, ...(await recordedOf(flags)) });
       return await runProfile(request, profileSurroundings(signal, onPhase));
     } finally {
-      served.served?.remove();
+      await served.served?.remove();
     }
   });
   if (flags.html !== undefined) await writeReport(flags.html, found);

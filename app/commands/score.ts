@@ -7,6 +7,7 @@ import { allottedProcessors, threadsFor } from "../../deployer/replica/allotted-
 import { ServiceError } from "../../schema/errors.ts";
 import { startProgress } from "../progress.ts";
 import { sendTable } from "../send-table.ts";
+import { versionJob } from "../version-job.ts";
 import { clientFor, newCommand, path, print, type ServerOptions, withServer } from "./command.ts";
 
 interface Options extends ServerOptions {
@@ -54,8 +55,9 @@ async function score(written: string, input: string, output: string, options: Op
       "--capture takes a registered model and an output that ends in .csv or .parquet",
     );
   const folder = mkdtempSync(join(tmpdir(), "leeway-score-"));
+  const job = versionJob("batch scoring");
   try {
-    const model = await scoringModel(written, { client, folder });
+    const model = await scoringModel(written, { client, folder, job });
     const started = performance.now();
     const progress = startProgress(`scoring with ${model.label}`, 1);
     let first: number | undefined;
@@ -86,6 +88,7 @@ async function score(written: string, input: string, output: string, options: Op
     print({ ...all, ...(captured ? { captured } : {}) }, options, () => describe(all, captured));
     if (captured && captured.rejected > 0) process.exitCode = 1;
   } finally {
+    await job.end();
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -26,7 +26,7 @@ describe("a model to be profiled", () => {
     expect(model).toMatchObject({ path: "/v2/models/mnist-8/infer", ready: "/v2/health/ready" });
     expect(model.payloads.length).toBeGreaterThan(10);
     expect(model.commands[0]?.command).toContain("--port {port}");
-    model.remove();
+    await model.remove();
     expect(existsSync(planFile)).toBe(false);
   });
 

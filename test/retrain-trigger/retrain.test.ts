@@ -146,6 +146,33 @@ describe("drift that persists", () => {
     expect(await runsIn(shop)).toHaveLength(2);
   });
 
+  it("keeps the version that drifted from being deleted while the trainer is at work, as long as he is heard of", async () => {
+    const shop = await workshop();
+    const { retrain } = shop;
+    await shop.see("drifted", 1);
+    expect(await retrain.userOf("flights", "1")).toBeUndefined();
+    const [decision] = await shop.see("drifted", 2);
+    const id = decision?.run_id ?? "";
+    expect(await retrain.userOf("flights", "1")).toBe(`retrain run ${id}, which is requested,`);
+    for (const [model, version] of [
+      ["flights", "2"],
+      ["trains", "1"],
+    ] as const)
+      expect(await retrain.userOf(model, version)).toBeUndefined();
+
+    shop.clock.advance(5 * DAY);
+    await retrain.report(id, { status: "started" });
+    shop.clock.advance(7 * DAY);
+    expect(await retrain.userOf("flights", "1")).toBe(`retrain run ${id}, which is started,`);
+    shop.clock.advance(1);
+    expect(await retrain.userOf("flights", "1")).toBeUndefined();
+
+    await retrain.report(id, { status: "started", message: "half of it" });
+    expect(await retrain.userOf("flights", "1")).toBe(`retrain run ${id}, which is started,`);
+    await retrain.report(id, { status: "completed", version: "2" });
+    expect(await retrain.userOf("flights", "1")).toBeUndefined();
+  });
+
   it("leads to one run, though two policies on the model see it", async () => {
     const target = { type: "webhook", url: trainer.url } as const;
     const shop = await workshop({

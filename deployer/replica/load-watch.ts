@@ -1,4 +1,3 @@
-import { freemem } from "node:os";
 import { type LoadLook, QUIET_MS } from "../decide-scale.ts";
 import type { ReplicaState } from "./replica.ts";
 
@@ -49,8 +48,11 @@ export class LoadWatch {
   }
 }
 
-/** How many more replicas like these the machine has memory for. */
-export function roomFor(states: readonly ReplicaState[], freeBytes: number = freemem()): number {
+/** How many more replicas like these there is memory for: the machine's, or what a container has left of its own. */
+export function roomFor(
+  states: readonly ReplicaState[],
+  freeBytes: number = process.availableMemory(),
+): number {
   const largest = Math.max(1, ...states.map(({ resident_bytes }) => resident_bytes));
   return Math.max(0, Math.floor((freeBytes - SPARED_BYTES) / largest));
 }

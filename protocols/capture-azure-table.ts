@@ -6,8 +6,8 @@ import { type JsonValue, writeJson } from "./json.ts";
 import { setOwn } from "./own-property.ts";
 import type { Recording } from "./recording.ts";
 
-/** Which side of its calls a table of Azure ML's first data collector has: its path says so, the table does not. */
-export const azureCollections = ["inputs", "predictions"] as const;
+/** What a table of Azure ML's first data collector has, a side of its calls or their truth: its path says so, the table does not. */
+export const azureCollections = ["inputs", "predictions", "labels"] as const;
 export type AzureCollection = (typeof azureCollections)[number];
 
 const CORRELATION = "$aml_dc_correlation_id";
@@ -32,7 +32,10 @@ export interface AzureTableHalf {
  */
 export function azureTableHalves(
   bytes: Uint8Array,
-  { collection, model }: { readonly collection: AzureCollection; readonly model: string | undefined },
+  {
+    collection,
+    model,
+  }: { readonly collection: Exclude<AzureCollection, "labels">; readonly model: string | undefined },
   recording: Recording,
 ): AzureTableHalf[] {
   const calls = new Map<string, { readonly row: number; readonly rows: Cells[] }>();
@@ -53,7 +56,7 @@ export function azureTableHalves(
 function halfOf(
   id: string,
   rows: readonly Cells[],
-  collection: AzureCollection,
+  collection: Exclude<AzureCollection, "labels">,
   model: string | undefined,
 ): Captured {
   const first = rows[0] ?? {};

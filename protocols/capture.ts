@@ -1,13 +1,14 @@
 import { ServiceError } from "../schema/errors.ts";
 import { type AzureCollection, azureTableHalves } from "./capture-azure-table.ts";
+import { azureTruth, isTruthColumn, type TruthColumns } from "./capture-azure-truth.ts";
 import { capturedEvent } from "./capture-events.ts";
 import { isLogRecord, logRecordCapture } from "./capture-log-record.ts";
 import { sagemakerCapture } from "./capture-sagemaker.ts";
 import type { Captured } from "./captured.ts";
 import { binaryEvent, eventModeOf, structuredEvent } from "./cloud-event.ts";
-import { csvTexts } from "./csv.ts";
+import { csvRows, csvTexts } from "./csv.ts";
 import type { DecodeLimits, Message } from "./exchange.ts";
-import { isList, type JsonValue, parseJson } from "./json.ts";
+import { isList, isObject, type JsonValue, parseJson } from "./json.ts";
 import { linesOf } from "./json-lines.ts";
 import { mediaTypeOf } from "./message-header.ts";
 import { startRecording } from "./recording.ts";
@@ -27,8 +28,10 @@ export interface CaptureOptions {
   readonly limits: Pick<DecodeLimits, "nesting">;
   /** Event time of what comes without one: records of KServe's logger. RFC 3339. */
   readonly time?: string | undefined;
-  /** What a table of Azure ML's first data collector holds. */
+  /** What a table of Azure ML's first data collector holds; `labels` also what other tables and lines without an envelope do. */
   readonly collection?: AzureCollection | undefined;
+  /** Columns of ground truth in a collection of labels. */
+  readonly truth?: TruthColumns | undefined;
 }
 
 /** A table is as long as a body may be, whose length is bounded elsewhere. */
@@ -59,6 +62,8 @@ export function readCaptured(message: Message, options: CaptureOptions): Capture
     return [item(0, () => capturedEvent(binaryEvent(message), model, nesting))];
   if (format === "events" && mediaTypeOf(message.headers) === "text/csv") return readTable(message, options);
   const read = (value: JsonValue): Captured => {
+    const [truth] = isBareTruth(value, options) ? azureTruth([value], truthOptions(options)) : [];
+    if (truth) return truth;
     if (format === "events")
       return isLogRecord(value)
         ? logRecordCapture(value, model, options.time)
@@ -74,6 +79,15 @@ export function readCaptured(message: Message, options: CaptureOptions): Capture
   return Array.from(linesOf(message.body)).flatMap(({ number, text }) =>
     readLine(number - 1, text, nesting, read),
   );
+}
+
+/** Whether it is a row of ground truth, and no event. */
+function isBareTruth(value: JsonValue, { collection }: CaptureOptions): boolean {
+  return collection === "labels" && !(isObject(value) && Object.hasOwn(value, "specversion"));
+}
+
+function truthOptions({ model, truth }: CaptureOptions) {
+  return { model, columns: truth ?? { label: undefined, time: undefined } };
 }
 
 /** What a line holds, or several in a list: KServe's logger writes a file of one line. */
@@ -92,14 +106,20 @@ function readLine(
 }
 
 /** @throws ServiceError `invalid-input` when it is no table that is known. */
-function readTable({ body }: Message, { model, time, collection }: CaptureOptions): CapturedItem[] {
+function readTable({ body }: Message, options: CaptureOptions): CapturedItem[] {
+  const { model, time, collection } = options;
   const recording = startRecording({ digest: () => "", limits: TABLE_LIMITS });
   const header = new TextDecoder().decode(body.subarray(0, body.indexOf(0x0a) + 1));
-  if (/(?:^|[,"])\$aml_dc_correlation_id(?:$|[\r\n,"])/.test(header)) {
-    if (!collection)
+  const names = header.split(/[,"\r\n]+/);
+  if (collection === "labels" && names.some(isTruthColumn)) {
+    const rows = csvRows(body, { stem: "column", names: undefined }, recording);
+    return azureTruth(rows, truthOptions(options)).map((captured, index) => ({ index, captured }));
+  }
+  if (names.includes("$aml_dc_correlation_id")) {
+    if (!collection || collection === "labels")
       throw new ServiceError(
         "invalid-input",
-        "say which side the table has: ?collection=inputs or predictions",
+        "say what the table has: ?collection=inputs, predictions or labels",
       );
     return azureTableHalves(body, { collection, model }, recording).map(({ row, captured }) => ({
       index: row,

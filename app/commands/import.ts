@@ -109,7 +109,7 @@ async function importFile({
     const at =
       format === "records"
         ? own
-        : withQuery(await capturePath(format, model, file), options, ["inputs", "outputs"]);
+        : withQuery(await capturePath({ format, what, model, file }), options, CAPTURE_OPTIONS[what]);
     const table = isCsvName(file) ? "csv" : isParquetName(file) ? "parquet" : undefined;
     if (format !== "records" && table) {
       const onProgress = (bytes: number) => progress.update(bytes);
@@ -130,24 +130,34 @@ async function importFile({
 }
 
 /** Where the file goes, with what only its name and date tell. */
-async function capturePath(
-  format: "cloudevents" | "kserve" | "azureml" | "sagemaker",
-  model: string,
-  file: string,
-): Promise<string> {
+async function capturePath({
+  format,
+  what,
+  model,
+  file,
+}: {
+  readonly format: "cloudevents" | "kserve" | "azureml" | "sagemaker";
+  readonly what: "records" | "labels";
+  readonly model: string;
+  readonly file: string;
+}): Promise<string> {
   const query = new URLSearchParams({ model });
   if (format === "kserve" && file !== "-") query.set("at", (await stat(file)).mtime.toISOString());
-  if (format === "azureml" && isCsvName(file)) query.set("collection", collectionOf(file));
+  if (format === "azureml" && what === "labels") query.set("collection", "labels");
+  else if (format === "azureml" && isCsvName(file)) query.set("collection", collectionOf(file));
   return `${format === "cloudevents" ? "/v1/events-in" : `/v1/capture/${format}`}?${query}`;
 }
 
+/** What of the options a capture of another system may need. */
+const CAPTURE_OPTIONS = { records: ["inputs", "outputs"], labels: ["label", "time"] } as const;
+
 /** Azure ML's first data collector has the side of a call in the path only. */
 function collectionOf(file: string): string {
-  const found = [...file.matchAll(/inputs|predictions/g)].at(-1)?.[0];
+  const found = [...file.matchAll(/inputs|predictions|labels/g)].at(-1)?.[0];
   if (found !== undefined) return found;
   throw new ServiceError(
     "invalid-input",
-    `the path of ${file} says neither inputs nor predictions, which is how the two are told apart: name the file inputs.csv or predictions.csv`,
+    `the path of ${file} says neither inputs nor predictions nor labels, which is how they are told apart: name the file inputs.csv, predictions.csv or labels.csv`,
   );
 }
 

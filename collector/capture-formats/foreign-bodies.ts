@@ -93,32 +93,37 @@ export class ForeignBodies {
     const room = this.#collector.reserve();
     try {
       const bytes = await readBody(body, this.#collector.limits, room);
-      const { inputs: featureNames, outputs: outputNames } = body.query;
       const message = { headers: Object.fromEntries(body.request.headers), body: bytes };
-      return await this.#intake.take(message, { ...reading, featureNames, outputNames });
+      return await this.#intake.take(message, { ...reading, ...namesIn(body) });
     } finally {
       room.release();
     }
   }
 
-  /** A file of KServe's logger in Parquet, part by part. */
+  /** A file of KServe's logger in Parquet, or ground truth of Azure ML's, part by part. */
   async #captureTable(
     reading: Omit<CaptureReading, "featureNames" | "outputNames">,
     body: ForeignBody,
   ): Promise<CaptureAnswer> {
-    const { inputs: featureNames, outputs: outputNames } = body.query;
     const headers = { "content-type": "application/x-ndjson" };
     let sum = nothingCaptured;
-    for await (const text of this.#upload.captureLines(body, LOGGER_COLUMNS)) {
+    const table = reading.collection === "labels" ? TRUTH_TABLE : LOGGER_TABLE;
+    for await (const text of this.#upload.captureLines(body, table)) {
       const part = { headers, body: Buffer.from(text) };
-      sum = addedAnswers(sum, await this.#intake.take(part, { ...reading, featureNames, outputNames }));
+      sum = addedAnswers(sum, await this.#intake.take(part, { ...reading, ...namesIn(body) }));
     }
     return sum;
   }
 }
 
-/** Columns that a file of KServe's logger has, in small letters and without underscores. */
-const LOGGER_COLUMNS = ["id", "reqtype", "bytes"] as const;
+/** Columns are in small letters and without underscores. */
+const LOGGER_TABLE = { is: "of KServe's logger", columns: ["id", "reqtype", "bytes"] } as const;
+const TRUTH_TABLE = { is: "of ground truth as Azure ML joins it", columns: ["correlationid"] } as const;
+
+function namesIn({ query }: ForeignBody): Pick<CaptureReading, "featureNames" | "outputNames" | "truth"> {
+  const { inputs, outputs, label, time } = query;
+  return { featureNames: inputs, outputNames: outputs, truth: { label, time } };
+}
 
 function readQuery(query: Readonly<Record<string, string>>): ForeignBody["query"] {
   const read = foreignQuery.safeParse(query);

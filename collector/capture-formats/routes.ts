@@ -6,12 +6,13 @@ import { resourceName } from "../../schema/names.ts";
 import { captureAnswer, timeText } from "../../schema/record.ts";
 import { type ForeignBodies, foreignQuery } from "./foreign-bodies.ts";
 
-const query = foreignQuery.pick({ inputs: true, outputs: true }).extend({
+const query = foreignQuery.pick({ inputs: true, outputs: true, label: true, time: true }).extend({
   model: resourceName
     .optional()
     .meta({ description: "Name to store under; needed where the format names no model (SageMaker)" }),
   collection: z.enum(azureCollections).optional().meta({
-    description: "Which side of its calls a CSV of Azure ML's first data collector has",
+    description:
+      "What a CSV of Azure ML's first data collector has; labels: ground truth, also in other CSV, Parquet and lines of JSON, by correlationid",
   }),
   at: timeText.optional().meta({
     description: "Event time of what comes without one, which records of KServe's logger in a file do",
@@ -41,11 +42,11 @@ export function addCaptureRoutes(api: OpenAPIHono, foreign: ForeignBodies): void
       path: "/v1/capture/kserve",
       summary: "Take events of the loggers of KServe and Seldon Core, or what KServe's wrote to files",
       format: "events",
-      query: query.omit({ collection: true }),
+      query: query.omit({ collection: true, label: true, time: true }),
     },
     {
       path: "/v1/capture/azureml",
-      summary: "Take lines of Azure ML's data collector, or a CSV file of its first one",
+      summary: "Take lines of Azure ML's data collector, a CSV file of its first one, or ground truth for it",
       format: "events",
       query: query.omit({ at: true }),
     },
@@ -53,13 +54,13 @@ export function addCaptureRoutes(api: OpenAPIHono, foreign: ForeignBodies): void
       path: "/v1/capture/sagemaker",
       summary: "Take lines of SageMaker's data capture, or of its ground truth",
       format: "sagemaker",
-      query: query.omit({ at: true, collection: true }),
+      query: query.omit({ at: true, collection: true, label: true, time: true }),
     },
     {
       path: "/v1/events-in",
       summary: "Take CloudEvents: what a logger captured, or records and labels in their data",
       format: "events",
-      query: query.omit({ at: true, collection: true }),
+      query: query.omit({ at: true, collection: true, label: true, time: true }),
     },
   ] as const;
   for (const path of [...formats.map((each) => each.path), ...OWN_PATHS]) agreeToWebhooks(api, path);

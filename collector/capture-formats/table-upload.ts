@@ -113,18 +113,21 @@ export class TableUpload {
    * What a Parquet file holds that another system wrote its captures to, as lines of JSON: every column, bytes in base64.
    * @throws ServiceError as `take`, and `invalid-input` when one of the columns is missing.
    */
-  async *captureLines(body: BodySource, needed: readonly string[]): AsyncGenerator<string> {
+  async *captureLines(
+    body: BodySource,
+    expected: { readonly is: string; readonly columns: readonly string[] },
+  ): AsyncGenerator<string> {
     const { database, folder, mostBytes } = this.#options;
     const file = join(folder, `upload-${randomUUID()}.parquet`);
     try {
       await spoolBody(body, { file, mostBytes });
       const table = await openTableFile(database, file, "parquet");
       const names = new Set(table.columns.map(({ name }) => name.replaceAll("_", "").toLowerCase()));
-      const missing = needed.find((name) => !names.has(name));
+      const missing = expected.columns.find((name) => !names.has(name));
       if (missing !== undefined)
         throw new ServiceError(
           "invalid-input",
-          `the Parquet file is none of KServe's logger: it has no column ${missing}. A table of records goes to /v1/models/{model}/records`,
+          `the Parquet file is none ${expected.is}: it has no column ${missing}. A table of records goes to /v1/models/{model}/records`,
         );
       const members = table.columns.map(
         (column): JsonMember => ({

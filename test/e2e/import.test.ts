@@ -116,9 +116,25 @@ describe("leeway records import", { timeout: 60_000 }, () => {
     const files = [file("inputs/2020/data.csv"), file("predictions.csv.gz")];
     const { code, stdout } = await run("records", "import", "credit", ...files, "--json");
     expect([code, JSON.parse(stdout)]).toMatchObject([0, [{ waiting: 1 }, { stored: 2, waiting: 0 }]]);
+    writeFileSync(file("labels.csv"), `truth,${added}\n1,${same}\n0,${same}\n`);
+    const labels = await run("labels", "import", "credit", file("labels.csv"), "--json");
+    expect([labels.code, JSON.parse(labels.stdout)]).toMatchObject([0, { stored: 2 }]);
+    writeFileSync(file("truth.csv"), "who,correlationid,churned\nx,c1_1,1\n");
+    const args = ["truth.csv", "--format", "azureml", "--label", "churned", "--json"];
+    const truth = await run("labels", "import", "credit", file(args[0] ?? ""), ...args.slice(1));
+    expect([truth.code, JSON.parse(truth.stdout)]).toMatchObject([0, { stored: 1 }]);
+    await vi.waitFor(
+      async () => {
+        const { stdout: found } = await run(
+          ...["query", "select row, in_age, label from credit order by row", "--format", "csv"],
+        );
+        expect(found).toBe("row,in_age,label\r\n0,31,1\r\n1,44,1\r\n");
+      },
+      { timeout: 10_000 },
+    );
     writeFileSync(file("data.csv"), `age,${added}\n31,${same}\n`);
     const unnamed = await run("records", "import", "credit", file("data.csv"));
-    expect(unnamed.stderr).toContain("says neither inputs nor predictions");
+    expect(unnamed.stderr).toContain("says neither inputs nor predictions nor labels");
   });
 
   it("names the lines of a SageMaker capture that are not understood", async () => {

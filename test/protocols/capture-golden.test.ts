@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type CaptureFormat, readCaptured } from "../../protocols/capture.ts";
 import type { AzureCollection } from "../../protocols/capture-azure-table.ts";
+import type { TruthColumns } from "../../protocols/capture-azure-truth.ts";
 import { callRecords } from "../../protocols/capture-records.ts";
 import type { Captured, CapturedHalf } from "../../protocols/captured.ts";
 import { bodyOf, type GoldenMessage } from "./golden.ts";
@@ -13,7 +14,10 @@ interface CaptureGolden {
   readonly source: string;
   readonly format: CaptureFormat;
   readonly model?: string;
-  readonly messages: readonly (GoldenMessage & { readonly collection?: AzureCollection })[];
+  readonly messages: readonly (GoldenMessage & {
+    readonly collection?: AzureCollection;
+    readonly truth?: TruthColumns;
+  })[];
   readonly becomes: readonly unknown[];
 }
 
@@ -54,7 +58,7 @@ function become({ format, model }: CaptureGolden, messages: CaptureGolden["messa
   const items = messages.flatMap((message) =>
     readCaptured(
       { headers: message.headers, body: bodyOf(message) },
-      { format, model, collection: message.collection, limits: { nesting: 64 } },
+      { format, model, collection: message.collection, truth: message.truth, limits: { nesting: 64 } },
     ),
   );
   for (const { captured } of items) {

@@ -280,6 +280,43 @@ describe("captured calls", () => {
     ]);
   });
 
+  it("Azure ML's ground truth, in Parquet, CSV and lines, finds the rows of its calls", async () => {
+    const { api, collector, database, dataDir } = await startCapture();
+    await send(
+      api,
+      "/v1/models/credit/records",
+      JSON.stringify([0, 1, 2, 3].map((row) => ({ id: "c1", row, inputs: { x: row } }))),
+      { "content-type": "application/json" },
+    );
+    const at = "/v1/capture/azureml?model=credit&collection=labels";
+    const file = await parquetOf(
+      database,
+      dataDir,
+      "select 'c1_1' as correlation_id, true as actual, 'x' as note",
+    );
+    const parquet = { "content-type": "application/vnd.apache.parquet" };
+    expect((await send(api, `${at}&label=actual`, file, parquet)).answer).toMatchObject({ stored: 1 });
+    const csv = await send(api, at, "correlationid,truth\nc1_2,true\nc1_3,\n", {
+      "content-type": "text/csv",
+    });
+    expect(csv.answer).toMatchObject({ events: 2, stored: 1, ignored: 1 });
+    const line = await send(api, at, '{"correlationid":"c1_0","truth":false}', jsonLines);
+    expect(line.answer).toMatchObject({ stored: 1 });
+    await collector.flush();
+    expect(await database.all("select row, label from views.credit order by row")).toEqual([
+      { row: 0, label: false },
+      { row: 1, label: true },
+      { row: 2, label: true },
+      { row: 3, label: null },
+    ]);
+    const other = await parquetOf(database, dataDir, "select 1 as id");
+    expect((await send(api, at, other, parquet)).answer).toMatchObject({
+      detail: expect.stringMatching(
+        /none of ground truth as Azure ML joins it: it has no column correlationid/,
+      ),
+    });
+  });
+
   it("a batch of CloudEvents goes to the records of the model in the path", async () => {
     const { api } = await startCapture();
     const events = [{ specversion: "1.0", id: "1", source: "s", type: "t", data: { inputs: { a: 1 } } }];

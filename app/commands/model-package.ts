@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
 import { stringify } from "yaml";
 import { kubernetesFiles, kubernetesName } from "../../deployer/package/kubernetes.ts";
 import { writePackage } from "../../deployer/package/write-package.ts";
+import { ServiceError } from "../../schema/errors.ts";
 import type { Profile } from "../../schema/profile.ts";
 import type { ApiClient } from "../api-client.ts";
 import { packageRoot } from "../package-root.ts";
@@ -17,6 +18,7 @@ interface Options extends ServerOptions {
   readonly image?: string;
   readonly collector?: string;
   readonly collectorKeyFile?: string;
+  readonly allowModule?: string;
 }
 
 export function packageCommand(): Command {
@@ -35,6 +37,10 @@ leeway model package churn:3 churn-image --image registry.example/churn:3 --coll
     )
     .option("--collector <url>", "send what is scored to this collector; nothing is collected when absent")
     .option("--collector-key-file <file>", "with --collector: file with the key, where the package will run")
+    .option(
+      "--allow-module <file>",
+      "run preprocess and postprocess of this file (.mjs) of the version around its model, whose author is trusted; beside an .onnx file: of this file here",
+    )
     .action(packageModel);
 }
 
@@ -46,6 +52,7 @@ async function packageModel(written: string, folder: string, options: Options): 
     const model = await scoringModel(written, { client, folder: fetched, job });
     const { name, version } = model;
     const plain = kubernetesName(name);
+    const module = await moduleOf(model, options.allowModule, fetched);
     const profile = await lastProfile(client, model);
     const resources = kubernetesFiles({
       name: plain,
@@ -59,7 +66,8 @@ async function packageModel(written: string, folder: string, options: Options): 
       {
         model: name,
         version,
-        files: filesOf(model, fetched),
+        files: [...filesOf(model, fetched), ...(module && model.model === undefined ? [module] : [])],
+        module,
         sha256: await hashOf(model.file),
         signature: model.signature,
         sample: model.sample,
@@ -109,6 +117,24 @@ function filesOf(model: ScoringModel, fetched: string) {
   };
   const others = model.others.map((path) => ({ path, from: join(fetched, path) }));
   return [first, ...others];
+}
+
+/** What may run before and after the model. @throws ServiceError `invalid-input` when there is no such file. */
+async function moduleOf(model: ScoringModel, named: string | undefined, fetched: string) {
+  if (named === undefined) return undefined;
+  if (!named.endsWith(".mjs"))
+    throw new ServiceError("invalid-input", `--allow-module ${named}: expected a file that ends in .mjs`);
+  const registered = model.model !== undefined;
+  const path = registered ? named : basename(named);
+  const from = registered ? join(fetched, named) : named;
+  if (registered ? !model.others.includes(named) : !existsSync(named))
+    throw new ServiceError(
+      "invalid-input",
+      registered
+        ? `${model.label} has no file ${named}: register it with the model, or package without a module`
+        : `--allow-module ${named}: no such file`,
+    );
+  return { path, from, sha256: await hashOf(from) };
 }
 
 /** Of this version; a server that is not there, or knows none, is no failure: the file says that nothing was measured. */

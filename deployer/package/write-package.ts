@@ -19,6 +19,8 @@ export interface PackageContents {
   readonly sha256: string | undefined;
   readonly signature: ModelSignature;
   readonly sample: ModelSample | undefined;
+  /** The file among them that runs before and after the model, when somebody trusts it. */
+  readonly module?: { readonly path: string; readonly sha256: string } | undefined;
   readonly capture: ReplicaPlan["capture"];
   /** Of its last profile: how it did best. */
   readonly recommendation?: ProfileRecommendation | undefined;
@@ -53,12 +55,15 @@ export async function writePackage(
       await mkdir(dirname(target), { recursive: true });
       await copyFile(from, target);
     }
+    const ownManifest = contents.files.some(({ path }) => path === "package.json");
     const texts: Readonly<Record<string, string>> = {
       "plan.json": `${JSON.stringify(planOf(contents), null, 2)}\n`,
       "replica.js": startFile(entry),
       "package.json": manifest(`${contents.model.toLowerCase()}-${contents.version}`, packages),
       Dockerfile: dockerfile(),
       ".dockerignore": "node_modules\nkubernetes\n",
+      // Files that a module imports are taken as they are where it is deployed: not as those of this package.
+      ...(contents.module && !ownManifest ? { "model/package.json": "{}\n" } : {}),
       ...options.write,
     };
     for (const [path, text] of Object.entries(texts)) {
@@ -92,6 +97,7 @@ function planOf({
   sha256,
   signature,
   sample,
+  module,
   capture,
   recommendation,
 }: PackageContents): ReplicaPlan {
@@ -109,6 +115,7 @@ function planOf({
         ...(sha256 === undefined ? {} : { sha256 }),
         signature,
         ...(sample ? { sample } : {}),
+        ...(module ? { module: { file: `model/${module.path}`, sha256: module.sha256 } } : {}),
       },
     ],
     ...(capture ? { capture } : {}),

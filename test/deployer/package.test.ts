@@ -4,12 +4,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { collectProgram } from "../../deployer/package/collect-program.ts";
 import { kubernetesFiles } from "../../deployer/package/kubernetes.ts";
 import { runsAsProfiled, writePackage } from "../../deployer/package/write-package.ts";
 import type { ModelSignature } from "../../schema/signature.ts";
+import { startLeeway } from "../collector/leeway-server.ts";
 import { leeway } from "../e2e/leeway.ts";
 import { onnxFile } from "./onnx-file.ts";
 
@@ -58,9 +59,23 @@ async function served(program: string, ask: (url: string) => Promise<void>): Pro
   expect(await ended).toEqual([0, null]);
 }
 
+function predict(url: string, model: string, instances: readonly unknown[]): Promise<Response> {
+  return fetch(`${url}/v1/models/${model}:predict`, { method: "POST", body: JSON.stringify({ instances }) });
+}
+
 it("a package serves its model wherever it lies, without npm", { timeout: 60_000 }, async () => {
   const target = join(folder, "doubling-edge");
-  const packed = await leeway(["model", "package", doubling(), target]);
+  const module = join(folder, "named.mjs");
+  writeFileSync(module, "export const preprocess = (rows) => rows.map(({ a, b }) => [a, b]);");
+  for (const [named, why] of [
+    ["named.js", "expected a file that ends in .mjs"],
+    ["none.mjs", "no such file"],
+  ] as const)
+    expect(await leeway(["model", "package", doubling(), target, "--allow-module", named])).toMatchObject({
+      code: 2,
+      stderr: `leeway: --allow-module ${named}: ${why}\n`,
+    });
+  const packed = await leeway(["model", "package", doubling(), target, "--allow-module", module]);
   expect(packed, packed.stderr).toMatchObject({ code: 0 });
   expect(packed.stdout).toContain(`${target} serves doubling:1`);
   await served(join(target, "replica.js"), async (url) => {
@@ -71,6 +86,9 @@ it("a package serves its model wherever it lies, without npm", { timeout: 60_000
     expect(await answer.json()).toMatchObject({
       model_version: "1",
       outputs: [{ name: "y", shape: [1, 2], data: [3, -4] }],
+    });
+    expect(await (await predict(url, "doubling", [{ a: 1, b: 2 }])).json()).toEqual({
+      predictions: [[2, 4]],
     });
     expect((await fetch(`${url}/metrics`)).status).toBe(200);
   });
@@ -160,4 +178,55 @@ it("the Kubernetes resources of a package are written as they are made", () => {
     expect(parse(text)).toEqual(document);
     expect(statSync(join(target, "kubernetes", file)).size).toBeGreaterThan(100);
   }
+});
+
+describe("a module around the model", () => {
+  const TOWNS = `
+import { size } from "./table.js";
+export const preprocess = (rows) => rows.map(({ town, age }) => [size(town), age]);
+export const postprocess = (predictions, rows) => predictions.map(([twice], at) => ({ town: rows[at].town, twice }));`;
+  const TABLE = "exports.size = (town) => ({ Ulm: 10, Bern: 20 })[town];"; // CommonJS, as it is where it is deployed
+  const rows = [
+    { town: "Bern", age: 1 },
+    { town: "Ulm", age: 2 },
+  ];
+  const answers = [
+    { town: "Bern", twice: 40 },
+    { town: "Ulm", twice: 20 },
+  ];
+
+  it("runs in the package of a version when it is named, with what it imports, and only as it was registered", {
+    timeout: 60_000,
+  }, async () => {
+    const server = await startLeeway(join(folder, "data"));
+    try {
+      const form = new FormData();
+      form.set("name", "towns");
+      form.append("file", new Blob([readFileSync(doubling())]), "model.onnx");
+      form.append("file", new Blob([TOWNS]), "code/towns.mjs");
+      form.append("file", new Blob([TABLE]), "code/table.js");
+      expect((await fetch(`${server.url}/v1/models`, { method: "POST", body: form })).status).toBe(201);
+      const env = { LEEWAY_URL: server.url };
+      const pack = (name: string, ...more: readonly string[]) =>
+        leeway(["model", "package", "towns:1", join(folder, name), ...more], { env });
+
+      expect(await pack("missing", "--allow-module", "towns.mjs")).toMatchObject({
+        code: 2,
+        stderr:
+          "leeway: towns:1 has no file towns.mjs: register it with the model, or package without a module\n",
+      });
+      expect(await pack("with", "--allow-module", "code/towns.mjs")).toMatchObject({ code: 0 });
+    } finally {
+      await server.kill("SIGTERM");
+    }
+    await served(join(folder, "with/replica.js"), async (url) =>
+      expect(await (await predict(url, "towns", rows)).json()).toEqual({ predictions: answers }),
+    );
+    writeFileSync(join(folder, "with/model/code/towns.mjs"), `${TOWNS}// changed`);
+    const changed = spawn(process.execPath, [join(folder, "with/replica.js"), "--port", "0"]);
+    const [said] = (await once(createInterface({ input: changed.stderr }), "line")) as [string];
+    expect(JSON.parse(said)).toMatchObject({
+      msg: expect.stringContaining("its module is not the one that was registered (the hash differs)"),
+    });
+  });
 });

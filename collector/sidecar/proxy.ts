@@ -124,7 +124,7 @@ function problem(detail: string): string {
     title: "Not Implemented",
     status: 501,
     detail,
-    code: "upstream-failed",
+    code: "invalid-input",
   });
 }
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type CaptureFormat, readCaptured } from "../../protocols/capture.ts";
+import { type CaptureFormat, type CaptureOptions, readCaptured } from "../../protocols/capture.ts";
 import { callRecords } from "../../protocols/capture-records.ts";
 import { type DecodeLimits, defaultDecodeLimits } from "../../protocols/exchange.ts";
 import { writeJson } from "../../protocols/json.ts";
@@ -22,16 +22,19 @@ describe(`${PAYLOADS} mutated captures`, () => {
     (file) => {
       const golden = JSON.parse(readFileSync(join(DIRECTORY, file), "utf8")) as {
         readonly format: CaptureFormat;
-        readonly messages: readonly GoldenMessage[];
+        readonly messages: readonly (GoldenMessage & Pick<CaptureOptions, "collection" | "truth">)[];
       };
       const random = randomFrom(file.length * 104_729);
-      const messages = golden.messages.map(({ headers, body }) => ({ headers, body: bodyOf({ body }) }));
+      const messages = golden.messages.map(({ body, ...more }) => ({ ...more, body: bodyOf({ body }) }));
       let read = 0;
       for (let payload = 0; payload < PAYLOADS; payload++) {
         const message = messages[payload % messages.length];
         if (!message) continue;
-        const items = capturedOf({ ...message, body: mutate(message.body, random) }, golden.format);
-        for (const { captured } of items) {
+        const { headers, body, collection = "inputs", truth } = message;
+        const reading = { format: golden.format, model: "m", collection, truth, limits };
+        for (const { captured } of capturedOf({ headers, body: mutate(body, random) }, reading)) {
+          if (captured.kind === "labels")
+            for (const label of captured.labels) JSON.parse(writeJson({ ...label }));
           const records = recordsOf(captured);
           if (records.length > limits.rows) throw new Error(`${records.length} records`);
           for (const record of records) JSON.parse(writeJson({ ...record }));
@@ -43,9 +46,9 @@ describe(`${PAYLOADS} mutated captures`, () => {
   );
 });
 
-function capturedOf(message: Parameters<typeof readCaptured>[0], format: CaptureFormat) {
+function capturedOf(message: Parameters<typeof readCaptured>[0], options: CaptureOptions) {
   try {
-    return readCaptured(message, { format, model: "m", collection: "inputs", limits });
+    return readCaptured(message, options);
   } catch (error) {
     // A body that is no JSON at all is refused as a whole.
     if (error instanceof Error && error.name === "ServiceError" && error.message.length < 600) return [];

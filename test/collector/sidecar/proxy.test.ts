@@ -178,7 +178,9 @@ describe("a call on its way through", () => {
   it("refuses CONNECT in so many words", async () => {
     const url = await service((_, answer) => answer.end());
     const said = await rawCall((await proxyBefore(url)).url, "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n");
-    expect(said).toMatch(/^HTTP\/1\.1 501 [\s\S]*CONNECT does not go through this sidecar/);
+    expect(said).toMatch(
+      /^HTTP\/1\.1 501 [\s\S]*CONNECT does not go through this sidecar[\s\S]*"code":"invalid-input"/,
+    );
   });
 
   it("does not overtake another of the same connection", async () => {

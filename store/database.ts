@@ -18,6 +18,7 @@ export type Parameters = Readonly<Record<string, DuckDBValue>>;
 
 /** What a unit of work may do inside a transaction. */
 export interface Transaction {
+  /** Without parameters `sql` may be several statements. */
   run(sql: string, parameters?: Parameters): Promise<number>;
   /** As `run`, for a statement that reads a file: it takes a little longer to return, and far less of the processor. */
   load(sql: string): Promise<void>;
@@ -106,7 +107,9 @@ export class Database {
       await this.#writer.run("begin");
       try {
         const result = await work({
-          run: async (sql, parameters = {}) => (await this.#writer.run(sql, { ...parameters })).rowsChanged,
+          run: async (sql, parameters) =>
+            (await (parameters ? this.#writer.run(sql, { ...parameters }) : this.#writer.run(sql)))
+              .rowsChanged,
           load: async (sql) => {
             if (this.#pause) await runOnWorkers(this.#writer, sql, this.#pause);
             else await this.#writer.run(sql);

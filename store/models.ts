@@ -1,5 +1,5 @@
 import type { Database, Transaction } from "./database.ts";
-import { identifier } from "./identifier.ts";
+import { identifier, literal } from "./identifier.ts";
 
 /** How a feature or an output is stored. JSON does not tell 1 from 1.0, so every number is a DOUBLE. */
 export type StoredType = "DOUBLE" | "VARCHAR" | "BOOLEAN" | "JSON";
@@ -101,16 +101,23 @@ export async function addColumns(
   model: CollectedModel,
   columns: readonly ModelColumn[],
 ): Promise<void> {
-  for (const { direction, name, column, type } of columns) {
-    await tx.run(
-      `alter table ${identifier(model.recordsTable)} add column ${identifier(column)} ${identifier(type)}`,
-    );
-    await tx.run(
-      `insert into model_columns (model, direction, name, column_name, type, position)
-       select $model, $direction, $name, $column, $type, coalesce(max(position), 0) + 1 from model_columns where model = $model`,
-      { model: model.model, direction, name, column, type },
-    );
-  }
+  if (columns.length === 0) return;
+  // All at once: each statement by itself waits for its turn of a busy event loop, and a model may have thousands.
+  const table = identifier(model.recordsTable);
+  const added = columns.map(
+    ({ column, type }) => `alter table ${table} add column ${identifier(column)} ${identifier(type)}`,
+  );
+  await tx.run(added.join(";"));
+  const rows = columns.map(
+    ({ direction, name, column, type }, i) =>
+      `(${literal(direction)}, ${literal(name)}, ${literal(column)}, ${literal(type)}, ${i + 1})`,
+  );
+  await tx.run(
+    `insert into model_columns (model, direction, name, column_name, type, position)
+     select $model, direction, name, column_name, type, place + (select coalesce(max(position), 0) from model_columns where model = $model)
+     from (values ${rows.join(", ")}) as added(direction, name, column_name, type, place)`,
+    { model: model.model },
+  );
 }
 
 /** Makes the model's view anew, which queries read, and the same of one window, which monitors and exports read. */

@@ -9,7 +9,7 @@ import { ScoredParts } from "./scored-parts.ts";
 
 /** Rows that are kept or lost together when a run is ended: enough parts for the threads, none of them large. */
 const MOST_PART_ROWS = 131_072;
-const PARTS = 32;
+const PARTS = 16;
 const MOST_PART_VALUES = 2 ** 21;
 /** Parts are made of so many rows, which a model scores at once. */
 const PART_STEP_ROWS = 4_096;

@@ -115,7 +115,8 @@ export class Dataset {
   async categories(name: string, slice?: Slice): Promise<CategoryCounts> {
     const column = this.#column(name);
     const found = await this.#all<{ c: string | null; n: number }>(
-      `select ${asCategory(column)} as c, count(*)::double as n from ${this.#from(slice, name)} group by c order by n desc, c limit ${MOST_CATEGORIES + 2}`,
+      // By position: the file may have columns called c and n itself.
+      `select ${asCategory(column)} as c, count(*)::double as n from ${this.#from(slice, name)} group by 1 order by 2 desc, 1 limit ${MOST_CATEGORIES + 2}`,
     );
     const [whole] = await this.#all<{ n: number }>(
       `select count(*)::double as n from ${this.#from(slice, name)}`,
@@ -158,7 +159,7 @@ export class Dataset {
     });
     const rows = await this.#all<Record<string, unknown>>(
       `select epoch_ms(date_trunc('${unit}', ${time}))::double as start, count(*)::double as n${selected.map((sql) => `, ${sql}`).join("")}
-       from ${this.#from(slice)} where ${time} is not null group by start order by start`,
+       from ${this.#from(slice)} where ${time} is not null group by 1 order by 1`,
     );
     return rows.map((row) => ({
       start: new Date(Number(row.start)),

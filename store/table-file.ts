@@ -2,7 +2,7 @@ import { ServiceError } from "../schema/errors.ts";
 import { writeCsvAsParquet } from "./csv-to-parquet.ts";
 import type { Database } from "./database.ts";
 import { literal } from "./identifier.ts";
-import { slicedColumn, slicedId, sliceSql } from "./table-slice.ts";
+import { ROW_NUMBER, slicedColumn, slicedId, sliceSql } from "./table-slice.ts";
 
 /** A column of an uploaded table; `type` as DuckDB calls it, and `"NULL"` of a column of CSV without any value. */
 export interface TableColumn {
@@ -124,6 +124,12 @@ export async function openTableFile(
     const columns = (
       await all<{ column_name: string; column_type: string }>(`describe select * from ${source}`)
     ).map(({ column_name: name, column_type: type }) => ({ name, type: empty.has(name) ? EMPTY : type }));
+    const taken = columns.find(({ name }) => name.toLowerCase() === ROW_NUMBER);
+    if (taken)
+      throw new ServiceError(
+        "invalid-input",
+        `a column is called ${taken.name}, which is what the database calls the place of a row: give it another name`,
+      );
     const [count] = await all<{ n: number }>(`select count(*)::double as n from ${source}`);
     return new TableFile({ database, path: parquet, columns, rows: count?.n ?? 0 });
   } finally {

@@ -1,5 +1,8 @@
 import { identifier, literal } from "./identifier.ts";
 
+/** What DuckDB calls the position of a row in a Parquet file; none of its columns may be called so. */
+export const ROW_NUMBER = "file_row_number";
+
 /** Rows of a Parquet file by their position, half-open. */
 export interface TableSlice {
   readonly path: string;
@@ -12,9 +15,9 @@ export function sliceSql({ path, from, to }: TableSlice, columns: Iterable<strin
   const selected = [...new Set(columns)]
     .map((name) => `, ${identifier(name)} as ${slicedColumn(name)}`)
     .join("");
-  return `select file_row_number as position${selected}
-    from read_parquet(${literal(path)}, file_row_number = true)
-    where file_row_number >= ${from} and file_row_number < ${to}`;
+  return `select ${ROW_NUMBER} as position${selected}
+    from read_parquet(${literal(path)}, ${ROW_NUMBER} = true)
+    where ${ROW_NUMBER} >= ${from} and ${ROW_NUMBER} < ${to}`;
 }
 
 /** A column of the file, by a name that is none of ours. */

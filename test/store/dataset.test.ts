@@ -89,6 +89,35 @@ describe("CSV", () => {
     });
   });
 
+  it("columns may be called as anything is that is selected here", async () => {
+    const path = file(
+      "csv",
+      "t,start,c,n,v,h0,m0\n2026-01-01,7,x,1,1,a,1\n2026-01-01,8,y,1,2,a,2\n2026-01-02,9,y,2,4,b,3\n",
+    );
+    await reading(path, async (dataset) => {
+      expect([...(await dataset.categories("h0")).counts]).toEqual([
+        ["a", 2],
+        ["b", 1],
+      ]);
+      expect([...(await dataset.categories("c")).counts]).toEqual([
+        ["y", 2],
+        ["x", 1],
+      ]);
+      expect([...(await dataset.numeric("n")).sorted]).toEqual([1, 1, 2]);
+      expect(await dataset.numeric("v")).toMatchObject({ rows: 3, missing: 0, unreadable: 0 });
+      const blocks = await dataset.blockCounts("t", "day", [
+        { name: "c", categories: ["x", "y"] },
+        { name: "m0", edges: [0, 2, 4] },
+      ]);
+      expect(
+        blocks.map(({ start, rows, columns }) => [start.toISOString().slice(0, 10), rows, columns]),
+      ).toEqual([
+        ["2026-01-01", 2, { c: { missing: 0, counts: [1, 1, 0] }, m0: { missing: 0, counts: [2, 0] } }],
+        ["2026-01-02", 1, { c: { missing: 0, counts: [0, 1, 0] }, m0: { missing: 0, counts: [0, 1] } }],
+      ]);
+    });
+  });
+
   it("takes empty cells as missing, in numbers and in text", async () => {
     const path = file("csv", "n,w,k\n1,a,1\n,,2\n3,b,3\n");
     expect(await numbersOf(path, "n")).toEqual({

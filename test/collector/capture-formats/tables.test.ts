@@ -165,6 +165,12 @@ describe("tables", () => {
     { says: "an empty body", body: "", status: 400, detail: /empty/ },
     { says: "no table", body: "PAR1 but not really", type: parquet, status: 400, detail: /cannot be read/ },
     {
+      says: "a column called as the database calls the place of a row",
+      body: "a,File_Row_Number\n1,2\n",
+      status: 400,
+      detail: /column is called File_Row_Number, .*: give it another name/,
+    },
+    {
       says: "a column that is not there",
       body: "a\n1\n",
       query: "?outputs=p",
@@ -211,14 +217,22 @@ describe("tables", () => {
     expect(readdirSync(join(dataDir, "loading"))).toEqual([]);
   });
 
-  it.each(["__proto__", "a'b", 'a"b', "); drop table x; --", "ä🙂"])(
-    "a column called %s is a column like any",
-    async (name) => {
-      const { api, collector, database } = await startCapture();
-      const body = `id,"${name.replaceAll('"', '""')}"\nx,1.5\n`;
-      expect((await send(api, "/v1/models/m/records", body, csv)).answer).toMatchObject({ stored: 1 });
-      await collector.flush();
-      expect(await database.all("select name from model_columns")).toEqual([{ name }]);
-    },
-  );
+  it.each([
+    "__proto__",
+    "a'b",
+    'a"b',
+    "); drop table x; --",
+    "ä🙂",
+    "position",
+    "key_high",
+    "number",
+    "place",
+    "table id",
+  ])("a column called %s is a column like any", async (name) => {
+    const { api, collector, database } = await startCapture();
+    const body = `id,"${name.replaceAll('"', '""')}"\nx,1.5\n`;
+    expect((await send(api, "/v1/models/m/records", body, csv)).answer).toMatchObject({ stored: 1 });
+    await collector.flush();
+    expect(await database.all("select name from model_columns")).toEqual([{ name }]);
+  });
 });

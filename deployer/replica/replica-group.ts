@@ -116,7 +116,11 @@ export class ReplicaGroup {
     this.#retiredOfPlan = {};
     this.#lastFailure = null;
     for (const replica of fresh) void this.#watch(replica);
-    for (const replica of old) void replica.drain(DRAIN_MS);
+    for (const replica of old) {
+      // A key that was taken away is of no use on a connection that is still there, either.
+      replica.tell({ say: "keys", hashes: plan.auth?.key_hashes ?? [] });
+      void replica.drain(DRAIN_MS);
+    }
     this.#log("info", "plan is served", { plan: plan.number, replicas: count });
     this.#removeOldLogs();
   }

@@ -1,11 +1,11 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
-import { type AddressInfo, Server as NetServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import type { ReplicaPlan } from "../../schema/deployment.ts";
 import { ServiceError } from "../../schema/errors.ts";
 import { allottedProcessors, threadsFor } from "./allotted-processors.ts";
+import { CallerKeys } from "./caller-keys.ts";
 import { addCounts, type ScoringCounts } from "./counts.ts";
 import {
   describeModel,
@@ -14,23 +14,22 @@ import {
   describeServing,
   describeStats,
 } from "./describe-replica.ts";
+import { endConnections } from "./end-connections.ts";
 import { metricsText } from "./metrics-text.ts";
 import type { InferencePlace } from "./model-runner.ts";
 import { readBody } from "./read-body.ts";
+import { RenewedTls } from "./renewed-tls.ts";
 import type { ReplicaLog } from "./replica-log.ts";
 import { type Asked, readPath } from "./replica-paths.ts";
 import { type ScoredAnswer, Scorer } from "./scorer.ts";
 import type { WrittenAnswer } from "./scoring-call.ts";
 import type { ServedVersion } from "./served-version.ts";
-import { readTls, type TlsOptions } from "./tls-files.ts";
 import { writeError } from "./wire-errors.ts";
 
 const HEADERS_TIMEOUT_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 120_000;
 /** Longer than the minute after which load balancers let an idle connection go, so that they are the ones to end it. */
 const KEEP_ALIVE_MS = 65_000;
-/** How long a connection that asks for nothing is kept when the replica is to end. */
-const IDLE_GRACE_MS = 5_000;
 const BACKLOG = 1_024;
 /** How much scoring may lie between two answers that could be sent. */
 const SEND_EVERY_MS = 0.5;
@@ -80,8 +79,8 @@ export class Replica {
   readonly #server: Server | TlsServer;
   readonly #version: string;
   readonly #threads: number;
-  readonly #keyHashes: readonly Buffer[];
-  readonly #knownKeys = new Set<string>();
+  readonly #keys: CallerKeys;
+  readonly #tls: RenewedTls | undefined;
   /** What the others of the deployment have counted, those that have ended too. */
   #others: { readonly counts: ScoringCounts; readonly replicas: number } = { counts: {}, replicas: 0 };
   #state: "serving" | "draining" = "serving";
@@ -89,18 +88,21 @@ export class Replica {
   /** Answers that are to be the last on their connections. */
   #parting = 0;
 
-  private constructor(scorer: Scorer, threads: number, version: string, tls: TlsOptions | undefined) {
+  private constructor(scorer: Scorer, threads: number, version: string, tls: RenewedTls | undefined) {
+    this.#tls = tls;
     this.#scorer = scorer;
     this.#threads = threads;
     this.#version = version;
-    this.#keyHashes = (scorer.plan.auth?.key_hashes ?? []).map((hash) => Buffer.from(hash));
+    this.#keys = new CallerKeys(scorer.plan.auth?.key_hashes ?? []);
     const options = {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
     };
     const answer = (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response);
-    this.#server = tls ? createTlsServer({ ...options, ...tls }, answer) : createServer(options, answer);
+    this.#server = tls
+      ? createTlsServer({ ...options, ...tls.options }, answer)
+      : createServer(options, answer);
   }
 
   /**
@@ -109,7 +111,7 @@ export class Replica {
    */
   static async start({ plan, listen, version, log }: ReplicaOptions): Promise<Replica> {
     const threads = plan.threads ?? threadsFor(allottedProcessors() / plan.replicas);
-    const tls = plan.tls && readTls(plan.tls);
+    const tls = plan.tls && new RenewedTls(plan.tls, log);
     const replica = new Replica(await Scorer.load(plan, threads, log), threads, version, tls);
     replica.#server.listen("fd" in listen ? { fd: listen.fd } : { ...listen, backlog: BACKLOG });
     try {
@@ -121,6 +123,7 @@ export class Replica {
         `${where} cannot be listened on (${(error as NodeJS.ErrnoException).code})`,
       );
     }
+    tls?.keep(replica.#server as TlsServer); // it is one with TLS
     return replica;
   }
 
@@ -164,6 +167,11 @@ export class Replica {
     });
   }
 
+  /** Callers must have one of these keys from now on, whatever the plan says; none is asked for when there are none. */
+  askForKeys(hashes: readonly string[]): void {
+    this.#keys.replace(hashes);
+  }
+
   withdraw(version: string): void {
     this.#scorer.withdraw(version);
   }
@@ -175,17 +183,8 @@ export class Replica {
   async drain(graceMs: number): Promise<void> {
     if (this.#state === "draining") return;
     this.#state = "draining";
-    // Not Server.close of node:http: that ends idle connections at once, under a request that may be on its way.
-    const closed = new Promise<void>((resolve) =>
-      NetServer.prototype.close.call(this.#server, () => resolve()),
-    );
-    const idle = setTimeout(() => this.#server.closeIdleConnections(), Math.min(IDLE_GRACE_MS, graceMs));
-    const idleLater = setInterval(() => this.#server.closeIdleConnections(), IDLE_GRACE_MS);
-    const hard = setTimeout(() => this.#server.closeAllConnections(), graceMs);
-    await closed;
-    clearTimeout(idle);
-    clearInterval(idleLater);
-    clearTimeout(hard);
+    await endConnections(this.#server, graceMs);
+    this.#tls?.end();
     await this.#scorer.close(graceMs);
   }
 
@@ -197,7 +196,8 @@ export class Replica {
       response.shouldKeepAlive = false;
     }
     try {
-      this.#checkKey(request, asked);
+      // Whoever checks health has no key.
+      if (asked?.what !== "live" && asked?.what !== "ready") this.#keys.check(request.headers);
       if (asked?.what === "score") {
         this.#score(asked, request, response);
         return;
@@ -329,22 +329,6 @@ export class Replica {
     this.#checkModel(asked.model);
     if (asked.label !== undefined) return [this.#scorer.labelled(asked.label)];
     return asked.version === undefined ? this.#scorer.versions : [this.#scorer.version(asked.version)];
-  }
-
-  /** Whoever checks health has no key. @throws ServiceError `unauthorized`. */
-  #checkKey({ headers }: IncomingMessage, asked: Asked | undefined): void {
-    if (this.#keyHashes.length === 0 || asked?.what === "live" || asked?.what === "ready") return;
-    const key = /^Bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
-    if (key === undefined)
-      throw new ServiceError(
-        "unauthorized",
-        "this deployment needs a key: send the header Authorization: Bearer <key>",
-      );
-    if (this.#knownKeys.has(key)) return;
-    const hash = Buffer.from(`sha256:${createHash("sha256").update(key).digest("hex")}`);
-    if (!this.#keyHashes.some((known) => known.length === hash.length && timingSafeEqual(known, hash)))
-      throw new ServiceError("unauthorized", "the key is not one of this deployment's");
-    this.#knownKeys.add(key);
   }
 }
 

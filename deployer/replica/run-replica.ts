@@ -73,6 +73,7 @@ export async function runReplica({
     process.on("message", (message: ToReplica) => {
       if (message.say === "others") replica.tellOthers(message);
       else if (message.say === "share") replica.shareWith(message.with);
+      else if (message.say === "keys") replica.askForKeys(message.hashes);
       else if (message.say === "withdraw") replica.withdraw(message.version);
       else resolve(message.graceMs);
     });

@@ -16,6 +16,7 @@ export function startLoad(
   path: string,
   body: object,
   callers: number,
+  more: Readonly<Record<string, string>> = {},
 ): { stop(): Promise<LoadReport>; answeredBy(version: string): number } {
   const agent = new Agent({ keepAlive: true, maxSockets: callers });
   const text = JSON.stringify(body);
@@ -34,7 +35,7 @@ export function startLoad(
       const call = request(`${url}${path}`, {
         method: "POST",
         agent,
-        headers: { "content-type": "application/json", "content-length": Buffer.byteLength(text) },
+        headers: { "content-type": "application/json", "content-length": Buffer.byteLength(text), ...more },
       });
       call.on("error", (error) => {
         trouble("error", error.message);

@@ -1,9 +1,12 @@
 import { execFileSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
-import { request } from "node:https";
+import { Agent, request } from "node:https";
 import { join } from "node:path";
+import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Replica } from "../../deployer/replica/replica.ts";
+import { Replica } from "../../deployer/replica/replica.ts";
 import { readTls } from "../../deployer/replica/tls-files.ts";
 import type { DeploymentStatus } from "../../schema/deployment.ts";
 import { startLeeway } from "../collector/leeway-server.ts";
@@ -40,15 +43,36 @@ function signed(name: string, by: string): void {
   openssl("x509", "-req", ...files, "-CAcreateserial", "-extfile", "san.txt");
 }
 
+function identityOf(name: string): { readonly cert: Buffer; readonly key: Buffer } {
+  return { cert: readFileSync(at(`${name}.pem`)), key: readFileSync(at(`${name}.key`)) };
+}
+
+function fingerprintOf(name: string): string {
+  return new X509Certificate(readFileSync(at(`${name}.pem`))).fingerprint256;
+}
+
+/** Of the certificate that a new connection is shown. */
+async function certificateAt(url: string, as: string): Promise<string> {
+  const socket = connect({
+    host: "127.0.0.1",
+    port: Number(new URL(url).port),
+    ca: readFileSync(at("ours.pem")),
+    ...identityOf(as),
+  });
+  await once(socket, "secureConnect");
+  const { fingerprint256 } = socket.getPeerCertificate();
+  socket.destroy();
+  return fingerprint256;
+}
+
 /** Status and body, or the code of the error. @param as - Whose certificate the caller has. */
-function call(url: string, as?: string): Promise<string> {
-  const own =
-    as === undefined ? {} : { cert: readFileSync(at(`${as}.pem`)), key: readFileSync(at(`${as}.key`)) };
+function call(url: string, as?: string, agent: Agent | false = false): Promise<string> {
+  const own = as === undefined ? {} : identityOf(as);
   const body = JSON.stringify({ instances: [[1, 2]] });
   return new Promise((resolve) => {
     const asked = request(
       `${url}/v1/models/model:predict`,
-      { method: "POST", ca: readFileSync(at("ours.pem")), agent: false, ...own },
+      { method: "POST", ca: readFileSync(at("ours.pem")), agent, ...own },
       (response) => {
         let text = "";
         response.on("data", (part) => {
@@ -95,6 +119,61 @@ describe.skipIf(!haveOpenssl)("TLS (its certificates are made with openssl)", ()
     expect((await fetch(mutual.replace("https", "http")).catch((error: Error) => error)).constructor).toBe(
       TypeError,
     );
+  });
+
+  it("certificates that are renewed are used for new connections, once they are good, and no call fails", async () => {
+    const renewed = {
+      cert_file: at("renewed.pem"),
+      key_file: at("renewed.key"),
+      client_ca_file: at("callers.pem"),
+    };
+    const write = (name: string, part: "pem" | "key") =>
+      writeFileSync(at(`renewed.${part}`), readFileSync(at(`${name}.${part}`)));
+    write("server", "pem");
+    write("server", "key");
+    writeFileSync(at("callers.pem"), readFileSync(at("ours.pem")));
+    const logged: string[] = [];
+    const version = await planned({ model_file: model });
+    const replica = await Replica.start({
+      plan: planOf([version], { tls: renewed }),
+      listen: { host: "127.0.0.1", port: 0 },
+      version: "0",
+      log: (level, message, { why } = {}) => logged.push(`${level} ${message} ${why ?? ""}`.trim()),
+    });
+    running.push(replica);
+    const shown = () => certificateAt(replica.url, "caller");
+    expect(await shown()).toBe(fingerprintOf("server"));
+
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const kept = () => call(replica.url, "caller", agent);
+    expect(await kept()).toBe(ANSWER);
+    const answers: string[] = [];
+    let state: "calling" | "done" = "calling";
+    const calls = (async () => {
+      while (state === "calling") answers.push(await call(replica.url, "caller"));
+    })();
+
+    signed("next", "ours");
+    write("next", "pem");
+    await expect.poll(() => logged, { timeout: 10_000 }).toHaveLength(1);
+    expect(await shown()).toBe(fingerprintOf("server"));
+    write("next", "key");
+    await expect.poll(shown, { timeout: 10_000 }).toBe(fingerprintOf("next"));
+    state = "done";
+    await calls;
+    expect(new Set(answers)).toEqual(new Set([ANSWER]));
+    expect(await kept()).toBe(ANSWER); // as it began
+    agent.destroy();
+
+    // Callers of another authority are asked for now: those of the first one are not let in any more.
+    writeFileSync(at("callers.pem"), readFileSync(at("theirs.pem")));
+    await expect.poll(() => call(replica.url, "stranger"), { timeout: 10_000 }).toBe(ANSWER);
+    expect(await call(replica.url, "caller")).not.toBe(ANSWER);
+    expect(logged).toEqual([
+      `warn the certificate is not renewed, the one before stays tls.key_file ${at("renewed.key")} is not the key of ${at("renewed.pem")}`,
+      "info the certificate was renewed",
+      "info the certificate was renewed",
+    ]);
   });
 
   it("a deployment has an address with https, and files that are not good are told at once", async () => {

@@ -49,9 +49,15 @@ async function served(program: string, ask: (url: string) => Promise<void>): Pro
     env: { PATH: process.env.PATH },
   });
   const ended = once(child, "exit");
+  let said = "";
+  child.stderr.on("data", (part) => {
+    said += part;
+  });
   try {
-    const [line] = (await once(createInterface({ input: child.stdout }), "line")) as [string];
-    const { url } = JSON.parse(line) as { readonly url: string };
+    const early = ended.then(([code]) => Promise.reject(new Error(`it ended with ${code}: ${said}`)));
+    const [line] = await Promise.race([once(createInterface({ input: child.stdout }), "line"), early]);
+    early.catch(() => undefined);
+    const { url } = JSON.parse(line as string) as { readonly url: string };
     await ask(url);
   } finally {
     child.kill("SIGTERM");

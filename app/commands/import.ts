@@ -44,7 +44,10 @@ export function importCommand(what: "records" | "labels"): Command {
         "what the files are, when their names and first lines do not tell",
       ).choices(importFormats),
     )
-    .option("--id <column>", "column of a table that holds the id (id or record_id when absent)")
+    .option(
+      "--id <column>",
+      "column of a table that holds the id (id or record_id when absent), or output or input of a capture that does",
+    )
     .option("--time <column>", "column of a table that holds the time (time when absent)")
     .option("--label <column>", "column of a table that holds ground truth (label when absent)");
   if (what === "records") {
@@ -149,7 +152,7 @@ async function capturePath({
 }
 
 /** What of the options a capture of another system may need. */
-const CAPTURE_OPTIONS = { records: ["inputs", "outputs"], labels: ["label", "time"] } as const;
+const CAPTURE_OPTIONS = { records: ["id", "inputs", "outputs"], labels: ["label", "time"] } as const;
 
 /** Azure ML's first data collector has the side of a call in the path only. */
 function collectionOf(file: string): string {

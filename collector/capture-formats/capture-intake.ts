@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { type CaptureOptions, readCaptured } from "../../protocols/capture.ts";
-import { callRecords } from "../../protocols/capture-records.ts";
+import { callRecords, type RecordOptions } from "../../protocols/capture-records.ts";
 import type { CapturedCall, CapturedHalf } from "../../protocols/captured.ts";
-import { type DecodeOptions, defaultDecodeLimits, type Message } from "../../protocols/exchange.ts";
+import { defaultDecodeLimits, type Message } from "../../protocols/exchange.ts";
 import { writeJson } from "../../protocols/json.ts";
 import type { Metrics } from "../../schema/metrics.ts";
 import { resourceName } from "../../schema/names.ts";
@@ -30,6 +30,8 @@ export interface CaptureReading extends Omit<CaptureOptions, "limits"> {
   /** Names for features and outputs that come without, in order; those of the registry when absent. */
   readonly featureNames?: readonly string[] | undefined;
   readonly outputNames?: readonly string[] | undefined;
+  /** Input or output that holds a row's own id, by which its truth will be known, instead of that of the call. */
+  readonly idName?: string | undefined;
 }
 
 /** Rows of one model on their way to the collector, and where in the body each comes from. */
@@ -135,10 +137,11 @@ function messageOf(result: ReturnType<typeof resourceName.safeParse>): string {
   return result.error?.issues[0]?.message ?? "";
 }
 
-function decodeOptions({ featureNames, outputNames }: CaptureReading): DecodeOptions {
+function decodeOptions({ featureNames, outputNames, idName }: CaptureReading): RecordOptions {
   return {
     featureNames,
     outputNames,
+    idName,
     digest: (bytes) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`,
   };
 }
@@ -157,7 +160,7 @@ function gatherCall(
     readonly request: CapturedHalf;
     readonly response: CapturedHalf | undefined;
   },
-  options: DecodeOptions,
+  options: RecordOptions,
 ): void {
   const made = callRecords(call, request, response, options);
   if (made.outcome === "refused") {

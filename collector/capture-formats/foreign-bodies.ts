@@ -16,7 +16,10 @@ const names = z
 
 /** How a table is read, or a capture without names. */
 export const foreignQuery = z.object({
-  id: z.string().optional().meta({ description: "CSV, Parquet: column with the id, if not id or record_id" }),
+  id: z.string().min(1).optional().meta({
+    description:
+      "CSV, Parquet: column with the id, if not id or record_id. Captures: output or input that holds a row's own id",
+  }),
   time: z.string().optional().meta({ description: "CSV, Parquet: column with the event time, if not time" }),
   label: z.string().optional().meta({ description: "CSV, Parquet: column with ground truth, if not label" }),
   inputs: names.optional().meta({
@@ -120,9 +123,11 @@ export class ForeignBodies {
 const LOGGER_TABLE = { is: "of KServe's logger", columns: ["id", "reqtype", "bytes"] } as const;
 const TRUTH_TABLE = { is: "of ground truth as Azure ML joins it", columns: ["correlationid"] } as const;
 
-function namesIn({ query }: ForeignBody): Pick<CaptureReading, "featureNames" | "outputNames" | "truth"> {
-  const { inputs, outputs, label, time } = query;
-  return { featureNames: inputs, outputNames: outputs, truth: { label, time } };
+function namesIn({
+  query,
+}: ForeignBody): Pick<CaptureReading, "featureNames" | "outputNames" | "idName" | "truth"> {
+  const { id, inputs, outputs, label, time } = query;
+  return { featureNames: inputs, outputNames: outputs, idName: id, truth: { label, time } };
 }
 
 function readQuery(query: Readonly<Record<string, string>>): ForeignBody["query"] {

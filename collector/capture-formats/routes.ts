@@ -6,7 +6,7 @@ import { resourceName } from "../../schema/names.ts";
 import { captureAnswer, timeText } from "../../schema/record.ts";
 import { type ForeignBodies, foreignQuery } from "./foreign-bodies.ts";
 
-const query = foreignQuery.pick({ inputs: true, outputs: true, label: true, time: true }).extend({
+const query = foreignQuery.pick({ id: true, inputs: true, outputs: true, label: true, time: true }).extend({
   model: resourceName
     .optional()
     .meta({ description: "Name to store under; needed where the format names no model (SageMaker)" }),

@@ -14,6 +14,7 @@ interface CaptureGolden {
   readonly source: string;
   readonly format: CaptureFormat;
   readonly model?: string;
+  readonly idName?: string;
   readonly messages: readonly (GoldenMessage & {
     readonly collection?: AzureCollection;
     readonly truth?: TruthColumns;
@@ -43,7 +44,7 @@ describe("readCaptured, golden files", () => {
 });
 
 /** Pairs halves as they come and tells what became of each item. */
-function become({ format, model }: CaptureGolden, messages: CaptureGolden["messages"]): unknown[] {
+function become({ format, model, idName }: CaptureGolden, messages: CaptureGolden["messages"]): unknown[] {
   const waiting = new Map<string, Captured & { readonly kind: "half" }>();
   const told: unknown[] = [];
   const done = (
@@ -51,7 +52,7 @@ function become({ format, model }: CaptureGolden, messages: CaptureGolden["messa
     request: CapturedHalf,
     response: CapturedHalf | undefined,
   ) => {
-    const made = callRecords(call, request, response, { digest: hexDigest });
+    const made = callRecords(call, request, response, { digest: hexDigest, idName });
     if (made.outcome === "refused") told.push({ refused: made.reason });
     else told.push({ model: call.model, records: made.records, notes: made.notes });
   };

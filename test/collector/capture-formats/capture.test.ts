@@ -317,6 +317,30 @@ describe("captured calls", () => {
     });
   });
 
+  it("a row's own id, in an output or input, is what its truth is known by", async () => {
+    const { api, collector, database } = await startCapture();
+    const at = "/v1/capture/kserve?id=order";
+    const request = half("request", "k1");
+    await send(api, at, '{"instances":[{"age":31,"order":"o-1"},{"age":44,"order":"o-2"}]}', request.headers);
+    const response = half("response", "k1");
+    const { answer } = await send(api, at, '{"predictions":[0.8,0.3]}', response.headers);
+    expect(answer).toMatchObject({ stored: 2, notes: [] });
+    await send(api, "/v1/models/churn/labels", '[{"id":"o-2","label":1}]', {
+      "content-type": "application/json",
+    });
+    await collector.flush();
+    expect(
+      await database.all("select * exclude (time, received_at) from views.churn order by 1"),
+    ).toMatchObject([
+      { record_id: "o-1", row: 0, in_age: 31, out_prediction: 0.8, label: null },
+      { record_id: "o-2", row: 0, in_age: 44, out_prediction: 0.3, label: 1 },
+    ]);
+    expect(await database.all("select name from model_columns order by 1")).toEqual([
+      { name: "age" },
+      { name: "prediction" },
+    ]);
+  });
+
   it("a batch of CloudEvents goes to the records of the model in the path", async () => {
     const { api } = await startCapture();
     const events = [{ specversion: "1.0", id: "1", source: "s", type: "t", data: { inputs: { a: 1 } } }];

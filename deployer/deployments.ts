@@ -20,7 +20,7 @@ import { type DeploymentFilter, fits } from "./find-deployments.ts";
 import { GroupClient, type GroupProgram } from "./group-client.ts";
 import { type CaptureTarget, makePlan } from "./make-plan.ts";
 import { planFile, writePlanFile } from "./plan-file.ts";
-import { canaryOf, planBefore } from "./plan-history.ts";
+import { canaryOf, planBefore, specAfterRollback } from "./plan-history.ts";
 import type { GroupStatus } from "./replica/group-state.ts";
 import { refuseOpenAddress, withHashes } from "./scoring-access.ts";
 import { TrafficMetrics } from "./traffic-metrics.ts";
@@ -127,7 +127,7 @@ export class Deployments {
   /** Goes back to what was served before: the plan before the one whose content is served now. */
   async rollback(name: string, { why }: Reason = {}): Promise<DeploymentStatus> {
     await this.#inTurn(name, async () => {
-      const { plan } = await this.#running(name);
+      const { plan, spec } = await this.#running(name);
       const plans = await this.#store.plans(name, KNOWN_PLANS);
       const now = plans.find(({ number }) => number === plan);
       const target = planBefore(now, plans);
@@ -136,7 +136,7 @@ export class Deployments {
           "conflict",
           `deployment "${name}" has served nothing else before: there is nothing to go back to`,
         );
-      await this.#serve(name, deploymentSpec.parse(target.spec), {
+      await this.#serve(name, specAfterRollback(deploymentSpec.parse(target.spec), spec), {
         kind: "rollback",
         event: "dev.leeway.deployment.rolled_back",
         repeats: target.number,

@@ -2,25 +2,61 @@ import type { DeploymentSpec } from "../schema/deployment.ts";
 import { ServiceError } from "../schema/errors.ts";
 import type { StoredPlan } from "../store/deployments.ts";
 
+/** What a deployment scores with; who may call it where, and what it is found by, is not gone back on. */
+type Scoring = Omit<DeploymentSpec, "auth" | "tls" | "host" | "port" | "tags">;
+
+/**
+ * What is served after a rollback: what the earlier plan scored with, for the callers, at the address and with the
+ * certificates of today. A key that was taken away since does not come back.
+ */
+export function specAfterRollback(earlier: DeploymentSpec, now: DeploymentSpec): DeploymentSpec {
+  const { auth, tls, host, port, tags } = now;
+  return { ...scoringOf(earlier), auth, tls, host, port, tags };
+}
+
+function scoringOf({
+  auth: _,
+  tls: __,
+  host: ___,
+  port: ____,
+  tags: _____,
+  ...scoring
+}: DeploymentSpec): Scoring {
+  return scoring;
+}
+
 /**
  * What a rollback goes back to: the newest plan before the one whose content is served now that gave all calls to one
- * version, so that neither a canary nor one that was promoted comes back; where there was none, the newest before.
+ * version, so that neither a canary nor one that was promoted comes back; where there was none, the newest before. Plans
+ * that scored with the same are none to go back to.
  */
 export function planBefore(
   now: StoredPlan | undefined,
   plans: readonly StoredPlan[],
 ): StoredPlan | undefined {
-  const from = now?.repeats ?? now?.number ?? 0;
+  if (!now) return undefined;
+  const from = beginOf(now, plans);
   const earlier = plans.filter(
     ({ number, outcome, repeats, kind }) =>
       number < from && outcome === "replaced" && repeats === null && kind !== "automatic-rollback",
   );
-  const contentOf = (plan: StoredPlan | undefined) => JSON.stringify(plan?.spec);
-  return (
-    earlier.find(
-      (plan) => (plan.spec as DeploymentSpec).versions.length === 1 && contentOf(plan) !== contentOf(now),
-    ) ?? earlier[0]
-  );
+  const others = earlier.filter((plan) => contentOf(plan) !== contentOf(now));
+  return others.find((plan) => (plan.spec as DeploymentSpec).versions.length === 1) ?? others[0];
+}
+
+/** The plan since which the same is scored with, through changes of keys and the like; of a rollback, what it went back to. */
+function beginOf(now: StoredPlan, plans: readonly StoredPlan[]): number {
+  let begin = now;
+  for (const plan of plans) {
+    if (plan.number >= begin.number || plan.outcome !== "replaced") continue;
+    if (begin.repeats !== null || contentOf(plan) !== contentOf(begin)) break;
+    begin = plan;
+  }
+  return begin.repeats ?? begin.number;
+}
+
+function contentOf({ spec }: StoredPlan): string {
+  return JSON.stringify(scoringOf(spec as DeploymentSpec));
 }
 
 /**

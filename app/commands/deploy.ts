@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import type { DeploymentSpec, DeploymentStatus } from "../../schema/deployment.ts";
 import { ServiceError } from "../../schema/errors.ts";
 import { AnsweredError, type ApiClient } from "../api-client.ts";
+import { callerKeys } from "../caller-keys.ts";
 import { clientFor, newCommand, path, print, type ServerOptions, withServer } from "./command.ts";
 
 type Options = ServerOptions & { readonly json?: boolean; readonly why?: string };
@@ -27,6 +28,7 @@ interface DeployOptions extends Options {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsClientCa?: string;
+  readonly callerKey: readonly string[];
   readonly allowModule?: string;
   readonly microBatch?: string;
   readonly microBatchMs?: string;
@@ -67,6 +69,12 @@ leeway deploy rollback churn-live --why "complaints"`,
     .option("--tls-cert <file>", "score over TLS with this certificate (PEM, on the server's machine)")
     .option("--tls-key <file>", "its key")
     .option("--tls-client-ca <file>", "callers must have a certificate that this one has signed")
+    .option(
+      "--caller-key <name=file>",
+      "callers must have a key: the one in this file, or another; may be given again, NAME= takes one away, none all",
+      gathered,
+      [],
+    )
     .option(
       "--allow-module <file>",
       "run preprocess and postprocess of this file (.mjs) of the version around its model, whose author is trusted; none ends it",
@@ -220,6 +228,7 @@ function specOf(written: string, options: DeployOptions, before: DeploymentStatu
     ...(options.host === undefined ? {} : { host: options.host }),
     ...(options.port === undefined ? {} : { port: numberOf("--port", options.port) }),
     ...tlsOf(options, kept),
+    ...(options.callerKey.length === 0 ? {} : { auth: callerKeys(kept.auth, options.callerKey) }),
     ...microBatchOf(options, kept),
     ...(options.allowModule === undefined
       ? {}

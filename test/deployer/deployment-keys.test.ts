@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { DeploymentStatus } from "../../schema/deployment.ts";
 import { type LeewayServer, startLeeway } from "../collector/leeway-server.ts";
+import { leeway } from "../e2e/leeway.ts";
 import { startLoad } from "./constant-load.ts";
 import { adding, modelFolder } from "./replica-on.ts";
 
@@ -13,10 +14,12 @@ let server: LeewayServer;
 
 beforeAll(async () => {
   server = await startLeeway(join(folder.path, "data"));
-  const form = new FormData();
-  form.set("name", "sums");
-  form.set("file", new Blob([adding(1) as Uint8Array<ArrayBuffer>]), "model.onnx");
-  expect((await fetch(`${server.url}/v1/models`, { method: "POST", body: form })).status).toBe(201);
+  for (const bytes of [adding(1), adding(2)]) {
+    const form = new FormData();
+    form.set("name", "sums");
+    form.set("file", new Blob([bytes as Uint8Array<ArrayBuffer>]), "model.onnx");
+    expect((await fetch(`${server.url}/v1/models`, { method: "POST", body: form })).status).toBe(201);
+  }
 });
 afterAll(async () => {
   await fetch(`${server.url}/v1/deployments/keyed`, { method: "DELETE" });
@@ -105,4 +108,55 @@ it("keys come, change and go while callers go on, and hold for connections that 
   const found = await (await fetch(`${server.url}/v1/deployments/keyed`)).text();
   for (const key of [first, second]) expect(found).not.toContain(key);
   expect((await fetch(`${url}/v2/health/ready`)).status).toBe(200);
+});
+
+it("the command line gives keys by files and takes them away; a rollback leaves them as they are", {
+  timeout: 60_000,
+}, async () => {
+  const { url } = (await askFor()).status;
+  const asked = async (key?: string) => {
+    const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+    const response = await fetch(`${url}${INFER}`, { method: "POST", body: JSON.stringify(asks), headers });
+    const { model_version } = (await response.json()) as { model_version?: string };
+    return model_version ?? response.status;
+  };
+  const file = (name: string, text: string) => folder.write(`${name}.key`, Buffer.from(text));
+  const [shop, desk] = ["key-of-the-shop-0123456789", "key-of-the-desk-0123456789"];
+  const env = { LEEWAY_URL: server.url };
+  const deploy = (model: string, ...words: readonly string[]) =>
+    leeway(["deploy", "keyed", model, "--no-capture", ...words], { env });
+
+  const files = [
+    "--caller-key",
+    `shop=${file("shop", `${shop}\n`)}`,
+    "--caller-key",
+    `desk=${file("desk", desk)}`,
+  ];
+  const given = await deploy("sums:2", ...files, "--json");
+  expect(given, given.stderr).toMatchObject({ code: 0 });
+  for (const key of [shop, desk]) expect(given.stdout).not.toContain(key);
+  expect([await asked(), await asked(shop), await asked(desk)]).toEqual([401, "2", "2"]);
+
+  expect((await deploy("sums:2", "--caller-key", "shop=")).code).toBe(0);
+  expect([await asked(shop), await asked(desk)]).toEqual([401, "2"]);
+  const back = await leeway(["deploy", "rollback", "keyed"], { env });
+  expect(back, back.stderr).toMatchObject({ code: 0 });
+  expect([await asked(), await asked(shop), await asked(desk)]).toEqual([401, 401, "1"]);
+
+  for (const [words, says] of [
+    ["shop=", "--caller-key shop=: there is no such key, there are desk"],
+    ["shop", "--caller-key shop: expected NAME=FILE, NAME= or none"],
+    [`shop=${folder.path}/none`, `--caller-key: ${folder.path}/none cannot be read (ENOENT)`],
+    [
+      `shop=${file("short", "abc")}`,
+      `--caller-key: ${folder.path}/short.key holds no key: expected 20 characters or more, without spaces`,
+    ],
+  ] as const)
+    expect(await deploy("sums:1", "--caller-key", words)).toMatchObject({
+      code: 2,
+      stderr: `leeway: ${says}\n`,
+    });
+
+  expect((await deploy("sums:1", "--caller-key", "none")).code).toBe(0);
+  expect(await asked()).toBe("1");
 });

@@ -23,6 +23,8 @@ interface ServingOptions {
 
 /** How much of an average a new run makes. */
 const NEWEST = 0.1;
+/** More would be hundreds of megabytes as text, and nothing else answered while they are written. */
+const MOST_ANSWERED = 2 ** 25;
 
 /** A version of a model, loaded and checked. */
 export class ServedVersion {
@@ -129,7 +131,7 @@ export class ServedVersion {
     }
     if (run instanceof Promise) return this.#waitFor(run, rows);
     this.#count({ runs: 1, rows, runMs: run.runMs, queueMs: 0 });
-    return run.outputs.map(tensorOf);
+    return tensorsOf(run.outputs);
   }
 
   async #waitFor(run: Promise<ThreadRun | BatchedRun>, rows: number): Promise<readonly Tensor[]> {
@@ -140,7 +142,7 @@ export class ServedVersion {
       const { outputs, runMs } = done;
       const runs = "runs" in done ? done.runs : 1;
       this.#count({ runs, rows, runMs, queueMs: performance.now() - asked - runMs });
-      return outputs.map(tensorOf);
+      return tensorsOf(outputs);
     } catch (error) {
       throw asFailure(error);
     } finally {
@@ -250,8 +252,27 @@ function asFailure(error: unknown): ServiceError {
   return error instanceof ServiceError ? error : new ServiceError("upstream-failed", wordsOf(error));
 }
 
+function tensorsOf(outputs: readonly RawTensor[]): Tensor[] {
+  checkAnswer(outputs);
+  return outputs.map(tensorOf);
+}
+
+/** How large outputs are may be for the model to say, by what is in its inputs. */
+function checkAnswer(outputs: readonly RawTensor[]): void {
+  const values = outputs.reduce(
+    (sum, { dims }) => sum + dims.reduce((product, size) => product * size, 1),
+    0,
+  );
+  if (values > MOST_ANSWERED)
+    throw new ServiceError(
+      "too-large",
+      `the model gave ${values} values, and at most ${MOST_ANSWERED} are answered: ask for less at once`,
+    );
+}
+
 /** The outputs of one run per instance as those of a batch. */
 function joinedRuns(results: readonly (readonly RawTensor[])[]): Tensor[] {
+  checkAnswer(results.flat());
   const [first = []] = results;
   return first.map((output, at) => {
     const parts = results.map((outputs) => tensorOf(outputs[at] as RawTensor)); // the same outputs in every run

@@ -196,6 +196,25 @@ describe("models of other shapes", () => {
     });
   });
 
+  it("whose outputs are as large as an input says: too large an answer is refused, and the next is given", async () => {
+    const file = onnxFile({
+      nodes: [{ op: "ConstantOfShape", inputs: ["x"], outputs: ["y"] }],
+      inputs: [{ name: "x", type: 7, shape: [1] }],
+      outputs: [{ name: "y", shape: ["n"] }],
+    });
+    const url = await serve(planOf([await planned({ model_file: folder.write("as-large.onnx", file) })]));
+    const ask = (size: number) => post(`${url}/v2/models/model/infer`, infer([size], [1], "INT64"));
+    const refused = await ask(2 ** 25 + 1);
+    expect([refused.status, refused.json]).toEqual([
+      413,
+      { error: "the model gave 33554433 values, and at most 33554432 are answered: ask for less at once" },
+    ]);
+    expect((await ask(3)).json).toMatchObject({ outputs: [{ shape: [3], data: [0, 0, 0] }] });
+    const negative = await ask(-1);
+    expect([negative.status, typeof (negative.json as { error: unknown }).error]).toEqual([500, "string"]);
+    expect((await ask(0)).json).toMatchObject({ outputs: [{ shape: [0], data: [] }] });
+  });
+
   it("with several inputs, by name", async () => {
     const scalar = (name: string, type = 1) => ({ name, type, shape: ["n", 1] });
     const file = onnxFile({

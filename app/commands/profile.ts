@@ -9,6 +9,7 @@ import type { RunFlags } from "../profile-flags.ts";
 import type { ProfiledModel } from "../profile-model.ts";
 import { startProgress } from "../progress.ts";
 import type { RecordedPayloads } from "../recorded-payloads.ts";
+import { versionJob } from "../version-job.ts";
 import { clientFor, newCommand, newGroup, path, print, type ServerOptions, withServer } from "./command.ts";
 import { withLoad } from "./load-options.ts";
 
@@ -171,10 +172,14 @@ async function runCommand(flags: RunFlags): Promise<void> {
   const found = await untilStopped("profiling", async (signal, onPhase) => {
     const served: { readonly served?: ProfiledModel } =
       flags.model === undefined ? {} : { served: await servedBy(flags.model, flags, signal) };
+    const job = versionJob("profile run");
     try {
       const request = profileRequestOf(flags, { ...served, ...(await recordedOf(flags)) });
+      // A version that is fetched is in use as it is; with another service only a server that is to have the profile is told.
+      if (!served.served && request.of && flags.save) await job.begin(serverOf(flags), request.of);
       return await runProfile(request, profileSurroundings(signal, onPhase));
     } finally {
+      await job.end();
       await served.served?.remove();
     }
   });

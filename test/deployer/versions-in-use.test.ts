@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -73,6 +75,25 @@ it("a version is not deleted while a profile run loads it, and may be when that 
     expect(refused.json.detail).toContain(` on ${hostname()}"`);
   } finally {
     await run.stop();
+  }
+  expect(await jobs()).toEqual([]);
+});
+
+it("nor while a service that serves it is profiled for the server", { timeout: 60_000 }, async () => {
+  const target = createServer((_, response) => response.end("{}")).listen(0, "127.0.0.1");
+  await once(target, "listening");
+  const url = `http://127.0.0.1:${(target.address() as AddressInfo).port}/score`;
+  const profile = ["--payloads", "body.json", "--rate", "1", "--slo", "p99=5s", "--quick", "--of", "waves:1"];
+  writeFileSync(join(folder.path, "body.json"), '{"x": 1}');
+  const run = started("profile", "run", "--url", url, "--server", server.url, ...profile, "--save");
+  try {
+    await expect
+      .poll(jobs, { timeout: 20_000 })
+      .toMatchObject([{ what: expect.stringMatching(/^profile run of /) }]);
+  } finally {
+    await run.stop();
+    target.close();
+    target.closeAllConnections();
   }
   expect(await jobs()).toEqual([]);
 });

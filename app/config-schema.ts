@@ -46,6 +46,13 @@ export const modelSettings = z.strictObject({
     )
     .optional()
     .meta({ description: "What is done to a feature or output before anything is written, by its name" }),
+  types: z
+    .record(featureName, z.enum(["number", "text", "boolean"]))
+    .optional()
+    .meta({
+      description:
+        "Types of features and outputs, by name: values of another one count as mismatches. When absent, the first value decides",
+    }),
   retention_age: retentionAge
     .optional()
     .meta({ description: "Instead of the common `retention_age`; `forever` keeps all" }),

@@ -1,4 +1,5 @@
 import { ServiceError } from "../schema/errors.ts";
+import type { StoredType } from "../store/models.ts";
 import type { Redaction } from "./sidecar/redact.ts";
 
 /** What is collected of one model. */
@@ -7,6 +8,8 @@ export interface ModelCollectSettings {
   readonly sample?: number | undefined;
   /** What is done to features and outputs before anything is written. */
   readonly redact?: readonly Redaction[] | undefined;
+  /** Types of features and outputs, by name; of others the first value decides. */
+  readonly types?: Readonly<Record<string, StoredType>> | undefined;
 }
 
 /** What is collected of models, by name; of others everything is. */
@@ -21,6 +24,7 @@ export interface CollectRules {
   readonly share: number;
   readonly redactions: ReadonlyMap<string, Redaction>;
   readonly redactKey: string;
+  readonly types: ReadonlyMap<string, StoredType>;
 }
 
 /** @throws ServiceError `invalid-config` when something is to be hashed and there is no key. */
@@ -34,5 +38,7 @@ export function collectRules(settings: CollectSettings | undefined, model: strin
       `models.${model}.redact.${hashed.name} is to be hashed: set redact_key (LEEWAY_REDACT_KEY)`,
     );
   }
-  return { share: own?.sample ?? 1, redactions, redactKey: settings?.redactKey ?? "" };
+  // What is redacted is text, or nothing.
+  const types = new Map(Object.entries(own?.types ?? {}).filter(([name]) => !redactions.has(name)));
+  return { share: own?.sample ?? 1, redactions, redactKey: settings?.redactKey ?? "", types };
 }

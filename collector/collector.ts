@@ -12,8 +12,9 @@ import { FrameLoader } from "../store/frame-loader.ts";
 import { Journal } from "../store/journal.ts";
 import { RecordStore, type TimeWindow } from "../store/records.ts";
 import { type DeletedPiece, deleteBefore } from "../store/retention.ts";
+import { retypeColumns } from "../store/retype-columns.ts";
 import { Backlog } from "./backlog.ts";
-import type { CollectSettings } from "./collect-settings.ts";
+import { type CollectSettings, collectRules } from "./collect-settings.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { type CollectorLimits, defaultLimits } from "./limits.ts";
 import { ModelRows } from "./model-rows.ts";
@@ -77,8 +78,15 @@ export async function openCollector(options: CollectorOptions): Promise<Collecto
     await mkdir(folder, { recursive: true });
   }
   const seed = await settleSeed(database, folders.journal);
-  const loader = await FrameLoader.open({ database, folder: folders.loading, now });
-  const lastSegment = await recoverJournal({ database, loader, journalFolder: folders.journal, log });
+  const openLoader = () => FrameLoader.open({ database, folder: folders.loading, now });
+  const recovery = { database, loader: await openLoader(), journalFolder: folders.journal, log };
+  const lastSegment = await recoverJournal(recovery);
+  for (const model of Object.keys(options.collect?.models ?? {})) {
+    const { types } = collectRules(options.collect, model);
+    for (const { column, type } of await retypeColumns(database, model, types, now()))
+      log("a column has another type from now on, and its values with it", { model, column, before: type });
+  }
+  const loader = await openLoader();
   const journal = await Journal.open(folders.journal, seed, lastSegment);
   const words = [0, 4, 8, 12].map((at) => seed.readInt32LE(at)) as [number, number, number, number];
   const models = await ModelRows.open(database, words, limits, options.collect);

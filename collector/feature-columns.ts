@@ -1,11 +1,12 @@
 import { featureName } from "../schema/names.ts";
 import type { FrameColumn } from "../store/frame.ts";
 import { freeName, type ModelColumn, type StoredType } from "../store/models.ts";
+import type { CollectRules } from "./collect-settings.ts";
 import { BooleanColumn, NumberColumn, TextColumn } from "./column-builder.ts";
 import { GONE, type Key, KeyTable, type WrittenKey, writtenKey } from "./key-table.ts";
 import type { Redaction } from "./sidecar/redact.ts";
 
-/** A feature or output of a model and the values gathered for it. It has a type from its first value on. */
+/** A feature or output of a model and the values gathered for it. It has a type from its first value on, or before that where one is set. */
 export class Feature implements Key<Feature> {
   readonly written: WrittenKey;
   readonly direction: "in" | "out";
@@ -76,14 +77,18 @@ export class FeatureColumns {
   readonly #byName = { in: new Map<string, Feature>(), out: new Map<string, Feature>() };
   readonly #columnNames = new Set<string>();
   readonly #most: number;
-  readonly #redactions: ReadonlyMap<string, Redaction>;
+  readonly #rules: Pick<CollectRules, "redactions" | "types">;
   /** What the record at hand has brought, to be undone with it. */
   #met = 0;
   #declared: Feature[] = [];
 
-  constructor(known: readonly ModelColumn[], most: number, redactions: ReadonlyMap<string, Redaction>) {
+  constructor(
+    known: readonly ModelColumn[],
+    most: number,
+    rules: Pick<CollectRules, "redactions" | "types">,
+  ) {
     this.#most = most;
-    this.#redactions = redactions;
+    this.#rules = rules;
     this.inputs = new KeyTable((name) => this.find("in", name));
     this.outputs = new KeyTable((name) => this.find("out", name));
     for (const { direction, name, column, type } of known) this.#add(direction, name, column).declare(type);
@@ -97,10 +102,12 @@ export class FeatureColumns {
     if (this.all.length >= this.#most || !featureName.safeParse(name).success) return undefined;
     const feature = this.#add(direction, name, freeName(`${direction}_${name}`, this.#columnNames));
     this.#met++;
+    const type = this.#rules.types.get(name);
+    if (type) this.declare(feature, type);
     return feature;
   }
 
-  /** Gives a feature the type of its first value. */
+  /** Gives a feature its type: the one that is set, or that of its first value. */
   declare(feature: Feature, type: StoredType): void {
     feature.declare(type);
     this.#declared.push(feature);
@@ -127,7 +134,7 @@ export class FeatureColumns {
   }
 
   #add(direction: "in" | "out", name: string, column: string): Feature {
-    const feature = new Feature(direction, name, column, this.#redactions.get(name));
+    const feature = new Feature(direction, name, column, this.#rules.redactions.get(name));
     this.all.push(feature);
     this.#byName[direction].set(name, feature);
     this.#columnNames.add(column.toLowerCase());

@@ -66,7 +66,7 @@ export class RecordRows implements Rows {
     this.#seed = options.seed;
     this.#index = options.index;
     this.#mostColumns = options.mostColumns;
-    this.#features = new FeatureColumns(options.columns, options.mostColumns, options.rules.redactions);
+    this.#features = new FeatureColumns(options.columns, options.mostColumns, options.rules);
     const fields = new Map<string, RecordField>(RECORD_FIELDS.map((name) => [name, new RecordField(name)]));
     this.#fields = new KeyTable((name) => fields.get(name));
   }

@@ -6,8 +6,13 @@ import { sortNumbers } from "./radix-sort.ts";
  * a time: making a JavaScript value of each would take longer than the query.
  *
  * @param expected - How many values will come, so that memory is taken once.
+ * @param scratch - Memory for the sorting, so many numbers or more.
  */
-export async function sortedNumbers(result: DuckDBResult, expected: number): Promise<Float64Array> {
+export async function sortedNumbers(
+  result: DuckDBResult,
+  expected: number,
+  scratch: Float64Array,
+): Promise<Float64Array> {
   const values = new Float64Array(expected);
   let count = 0;
   for (
@@ -22,5 +27,5 @@ export async function sortedNumbers(result: DuckDBResult, expected: number): Pro
     values.set(items.subarray(0, chunk.rowCount), count);
     count += chunk.rowCount;
   }
-  return sortNumbers(values.subarray(0, count));
+  return sortNumbers(values.subarray(0, count), scratch);
 }

@@ -32,6 +32,7 @@ export function sortedSampleStatistics(a: Float64Array, b: Float64Array): Sorted
   const n = a.length;
   const m = b.length;
   const product = n * m;
+  const part = 1 / product;
   const size = n + m;
   const tieSquare = (size * size - product) / (12 * product * size * size);
   const tieProduct = 1 / (4 * size * size);
@@ -48,7 +49,7 @@ export function sortedSampleStatistics(a: Float64Array, b: Float64Array): Sorted
     const x = i < n ? (a[i] as number) : Number.POSITIVE_INFINITY; // within bounds
     const y = j < m ? (b[j] as number) : Number.POSITIVE_INFINITY;
     const next = Math.min(x, y);
-    const share = Math.abs(gap) / product;
+    const share = Math.abs(gap) * part;
     const halfWidth = next / 2 - last / 2; // a whole width can overflow
     halfArea += share * halfWidth;
     halfSquare += share * share * halfWidth;

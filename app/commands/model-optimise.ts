@@ -1,11 +1,15 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Command } from "commander";
+import { readModel } from "../../deployer/onnx/read-model.ts";
 import { ServiceError } from "../../schema/errors.ts";
 import type { ModelVersion } from "../../schema/model-version.ts";
 import type { OptimisationOutcome } from "../../schema/optimisation.ts";
+import type { LocalFile } from "../model-files.ts";
+import type { ScoringModel } from "../scoring-model.ts";
 import { sendModel } from "../send-model.ts";
 import { userName } from "../user-name.ts";
 import { versionJob } from "../version-job.ts";
@@ -60,7 +64,7 @@ async function optimise(written: string, options: Options): Promise<void> {
     const parent = await client.json<ModelVersion>({
       path: path`/v1/models/${model.model}/versions/${model.version}`,
     });
-    const file = join(folder, "optimised.onnx");
+    const file = join(dirname(model.main_file.from), `${randomUUID()}.onnx`); // beside weights that it may go on needing
     const outcome = await optimiseFile(model.file, { optimisedFile: file, sample: model.sample, folder });
     if (outcome.verdict === "refused")
       throw new ServiceError("invalid-input", `${model.label} cannot be optimised: ${outcome.reason}`);
@@ -88,12 +92,12 @@ async function optimise(written: string, options: Options): Promise<void> {
         why,
         tags: {},
         properties: propertiesOf(outcome),
-        lineage: { ...withoutFile(parent.lineage), parent: parent.version },
+        lineage: { ...parent.lineage, parent: parent.version },
         ...(feature_names ? { feature_names } : {}),
         ...(class_labels ? { class_labels } : {}),
         ...(model.sample ? { sample: model.sample } : {}),
       },
-      files: [{ file, path: "model.onnx", bytes: 0 }],
+      files: [{ file, path: model.main_file.path, bytes: 0 }, ...besides(model, { file, folder })],
     });
     if (options.alias !== undefined)
       await client.send("PUT", path`/v1/models/${model.model}/aliases/${options.alias}`, {
@@ -112,9 +116,18 @@ async function optimise(written: string, options: Options): Promise<void> {
   }
 }
 
-/** The environment file is one of the parent's. */
-function withoutFile({ environment_file: _, ...lineage }: ModelVersion["lineage"]): ModelVersion["lineage"] {
-  return lineage;
+/** What the parent has beside its model: its code and environment too, but no weights that the new file holds itself. */
+function besides(
+  { main_file, others }: ScoringModel,
+  { file, folder }: { readonly file: string; readonly folder: string },
+): LocalFile[] {
+  const weightsOf = (model: string) =>
+    readModel(readFileSync(model)).externalFiles.map((name) => join(dirname(main_file.path), name));
+  const needed = new Set(weightsOf(file));
+  const unneeded = new Set(weightsOf(main_file.from).filter((path) => !needed.has(path)));
+  return others
+    .filter((path) => !unneeded.has(path))
+    .map((path) => ({ file: join(folder, path), path, bytes: 0 }));
 }
 
 /** What was found, with the version for good. */

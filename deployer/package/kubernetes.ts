@@ -142,6 +142,8 @@ function deployment(model: PackagedModel, measured: Resources | undefined) {
               name: "replica",
               ...container(model, measured),
               ports: [{ name: "http", containerPort: PORT }],
+              // Calls still come while the cluster hears that the pod is to go; a replica that ends takes none.
+              lifecycle: { preStop: { exec: { command: ["sleep", "5"] } } },
               startupProbe: probe("/v2/health/ready", { periodSeconds: 2, failureThreshold: 60 }),
             },
           ],

@@ -130,7 +130,7 @@ describe.each(VARIANTS)("the Kubernetes resources with the profile: $profile", (
     ]);
     for (const probe of [container?.readinessProbe, container?.livenessProbe])
       expect(probe).toMatchObject({ httpGet: { port: 8430 } });
-    expect(container).not.toHaveProperty("startupProbe");
+    for (const field of ["startupProbe", "lifecycle"]) expect(container).not.toHaveProperty(field);
   });
 });
 
@@ -169,6 +169,17 @@ it.skipIf(python === undefined)(`KServe's own models refuse what is wrong (${WIT
     ],
   ];
   expect(complaints(cases.map(([document]) => document))).toEqual(cases.map(([, said]) => [said]));
+});
+
+it("a pod goes on while the cluster hears that it is to go, and has time to answer what it has then", () => {
+  const { spec } = documents(undefined).get("deployment.yaml") as {
+    readonly spec: { readonly template: { readonly spec: Document }; readonly strategy: Document };
+  };
+  expect(spec).toMatchObject({ strategy: { rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } } });
+  expect(spec.template.spec).toMatchObject({
+    terminationGracePeriodSeconds: 45, // more than 5 s, and the 30 s in which a replica finishes
+    containers: [{ lifecycle: { preStop: { exec: { command: ["sleep", "5"] } } } }],
+  });
 });
 
 it("take what the last profile found", () => {

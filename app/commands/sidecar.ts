@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import type { Address, SidecarOptions } from "../../collector/sidecar/options.ts";
 import { parseRedaction, type Redaction } from "../../collector/sidecar/redact.ts";
 import { ServiceError } from "../../schema/errors.ts";
-import { resourceName } from "../../schema/names.ts";
+import { featureName, resourceName } from "../../schema/names.ts";
 import { newCommand } from "./command.ts";
 import { stopSignal } from "./stop-signal.ts";
 
@@ -17,6 +17,8 @@ interface Flags {
   readonly listen: string;
   readonly admin: string;
   readonly sample: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
   readonly redact: readonly string[];
   readonly only: readonly string[];
   readonly skip: readonly string[];
@@ -50,6 +52,14 @@ is away, records wait in --spool-dir; scored calls never wait. More: docs/sideca
     .requiredOption("--model <name>", "model that the records belong to")
     .option("--model-version <version>", "version of the model; what the service says itself when absent")
     .option("--deployment <name>", "deployment that the records belong to")
+    .addOption(
+      list(
+        "--inputs <names>",
+        "names for the numbers of a list that comes without, in order: those the model was trained with",
+        "input_0, input_1, …",
+      ),
+    )
+    .addOption(list("--outputs <names>", "the same for lists that are answered", "prediction, …"))
     .option("--collector <url>", "address of the Leeway server (LEEWAY_URL; http://127.0.0.1:8420)")
     .option("--api-key <key>", "key for it (LEEWAY_API_KEY, or a file named by LEEWAY_API_KEY_FILE)")
     .option("--listen <address>", "where calls come in, as host:port", "127.0.0.1:8421")
@@ -122,6 +132,8 @@ function optionsOf(flags: Flags, env: Readonly<Record<string, string | undefined
     model: named("--model", flags.model),
     version: flags.modelVersion === undefined ? undefined : named("--model-version", flags.modelVersion),
     deployment: flags.deployment === undefined ? undefined : named("--deployment", flags.deployment),
+    featureNames: namesOf("--inputs", flags.inputs),
+    outputNames: namesOf("--outputs", flags.outputs),
     collector: address("--collector", flags.collector ?? env.LEEWAY_URL ?? "http://127.0.0.1:8420"),
     apiKey: flags.apiKey ?? secret(env, "LEEWAY_API_KEY"),
     listen: hostAndPort("--listen", flags.listen),
@@ -174,6 +186,14 @@ function named(flag: string, text: string): string {
   if (!parsed.success)
     throw refuse(flag, text, parsed.error.issues[0]?.message.replace(/^expected /, "") ?? "a name");
   return parsed.data;
+}
+
+function namesOf(flag: string, names: readonly string[]): readonly string[] | undefined {
+  for (const name of names) {
+    if (!featureName.safeParse(name).success || names.indexOf(name) !== names.lastIndexOf(name))
+      throw refuse(flag, names.join(), "names of features, each once");
+  }
+  return names.length === 0 ? undefined : names;
 }
 
 function headerName(text: string): string {

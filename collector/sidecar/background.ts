@@ -4,7 +4,7 @@ import { resourceName } from "../../schema/names.ts";
 import { BatchBuilder } from "./batch.ts";
 import type { Call } from "./call.ts";
 import { Counters } from "./counters.ts";
-import { decodeCall } from "./decode-call.ts";
+import { decodeCall, decodeOptions } from "./decode-call.ts";
 import { type FlatCall, FlatCalls } from "./flat-call.ts";
 import type { BackgroundStart, FromBackground, ToBackground } from "./messages.ts";
 import { NumericCalls } from "./numeric-call.ts";
@@ -44,9 +44,10 @@ const SAMPLE_WEIGHT = Math.min(1 / options.sample, HEAVIEST);
 let quietUntilMs = 0;
 const batch = new BatchBuilder();
 const redact = redactor(options.redactions, options.redactKey);
+const reading = decodeOptions(options);
 /** Values that are redacted have to be decoded. */
-const flatCalls = options.redactions.length === 0 ? new FlatCalls() : undefined;
-const numericCalls = flatCalls && new NumericCalls(options.bodyBytes * 4);
+const flatCalls = options.redactions.length === 0 ? new FlatCalls(reading) : undefined;
+const numericCalls = flatCalls && new NumericCalls(options.bodyBytes * 4, reading);
 
 port.on("message", (message: ToBackground) => {
   if (message.say === "calls") takeCalls(message.slab);
@@ -76,7 +77,7 @@ function takeCall(call: Call): void {
     takeFlatCall(call, flat);
     return;
   }
-  const decoded = decodeCall(call, options.bodyBytes * 4);
+  const decoded = decodeCall(call, options.bodyBytes * 4, reading);
   if (decoded.outcome === "undecodable") {
     counters.add(`undecoded_requests_${decoded.why}`);
     tellWhy(decoded.reason, call);

@@ -13,17 +13,22 @@ export type DecodedCall =
       readonly reason: string;
     };
 
-export const decodeOptions: DecodeOptions = {
-  digest: (bytes) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`,
-};
+/** How payloads are read. */
+export function decodeOptions(
+  names: Pick<DecodeOptions, "featureNames" | "outputNames"> = {},
+): DecodeOptions {
+  const { featureNames, outputNames } = names;
+  const digest = (bytes: Uint8Array) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+  return { featureNames, outputNames, digest };
+}
 
 /**
  * Makes rows of a call. A call that failed is a row also when nothing of its payload is understood, so that failures
  * can be counted; of one that went well, a row without inputs would only look like missing values.
  */
-export function decodeCall(call: Call, mostBytes: number): DecodedCall {
+export function decodeCall(call: Call, mostBytes: number, options: DecodeOptions): DecodedCall {
   const failed = call.status >= 400;
-  const decoded = notWhole(call.request, "request") ?? decode(call, mostBytes);
+  const decoded = notWhole(call.request, "request") ?? decode(call, mostBytes, options);
   if (decoded.outcome === "undecodable" && failed) {
     return {
       outcome: "decoded",
@@ -42,12 +47,16 @@ function notWhole({ state }: Payload, what: string): DecodedCall | undefined {
     : { outcome: "undecodable", why: "cut_off", reason: `the ${what} ended early` };
 }
 
-function decode({ path, status, request, response }: Call, mostBytes: number): DecodedCall {
+function decode(
+  { path, status, request, response }: Call,
+  mostBytes: number,
+  options: DecodeOptions,
+): DecodedCall {
   try {
     const answer = status >= 400 ? { headers: {}, body: new Uint8Array() } : messageOf(response, mostBytes);
     const decoded = decodeExchange(
       { method: "POST", path, request: messageOf(request, mostBytes), response: { ...answer, status } },
-      decodeOptions,
+      options,
     );
     if (decoded.outcome === "decoded") return decoded;
     return { outcome: "undecodable", why: "format", reason: decoded.reason };

@@ -1,10 +1,10 @@
 import { isUtf8 } from "node:buffer";
 import { decodePlainAnswer } from "../../protocols/decode.ts";
 import { bodyFormOf, detectCall } from "../../protocols/detect.ts";
+import type { DecodeOptions } from "../../protocols/exchange.ts";
 import { FlatJson } from "../../protocols/flat-json.ts";
 import { mlflowForms } from "../../protocols/mlflow.ts";
 import type { Call, Payload } from "./call.ts";
-import { decodeOptions } from "./decode-call.ts";
 import { textOf } from "./record-text.ts";
 
 /** A call of one instance that is recorded as it was written. */
@@ -24,6 +24,7 @@ const MOST_REMEMBERED = 256;
  * `decodeCall` would make of it, at a tenth of the cost; what it does not find is left to that.
  */
 export class FlatCalls {
+  readonly #options: DecodeOptions;
   readonly #request = new FlatJson([...mlflowForms, "b64"]);
   readonly #answer = new FlatJson(["model_version", "b64"]);
   readonly #plainPaths = remember((path: string) => {
@@ -31,6 +32,10 @@ export class FlatCalls {
     return call.kind === "scoring" && call.protocol === undefined;
   });
   readonly #jsonTypes = remember((type: string) => bodyFormOf({ "content-type": type }) === "json");
+
+  constructor(options: DecodeOptions) {
+    this.#options = options;
+  }
 
   /** @returns undefined when the call has to be decoded. */
   find({ idState, status, path, request, response }: Call): FlatCall | undefined {
@@ -41,7 +46,7 @@ export class FlatCalls {
     const outputs = flatText(this.#answer, response.body);
     if (outputs) return { inputs, outputs, version: undefined };
     const headers = { "content-type": response.type };
-    const answer = decodePlainAnswer({ status, headers, body: response.body }, decodeOptions);
+    const answer = decodePlainAnswer({ status, headers, body: response.body }, this.#options);
     return { inputs, outputs: textOf(answer.outputs[0] ?? {}), version: answer.version };
   }
 

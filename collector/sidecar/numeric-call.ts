@@ -1,3 +1,4 @@
+import type { DecodeOptions } from "../../protocols/exchange.ts";
 import type { Call, Payload } from "./call.ts";
 import { decodeCall } from "./decode-call.ts";
 import type { FlatCall } from "./flat-call.ts";
@@ -48,11 +49,13 @@ const MESSAGE_ID = /"id": ?"[ !#-~]*"/;
 export class NumericCalls {
   readonly #plans = new Map<string, Plan | undefined>();
   readonly #mostBytes: number;
+  readonly #options: DecodeOptions;
   #misses = 0;
   #leftOut = 0;
 
-  constructor(mostBytes: number) {
+  constructor(mostBytes: number, options: DecodeOptions) {
     this.#mostBytes = mostBytes;
+    this.#options = options;
   }
 
   /** @returns undefined when the call has to be decoded. */
@@ -89,7 +92,8 @@ export class NumericCalls {
       this.#misses = 0;
       this.#leftOut = CALLS_LEFT_OUT;
     }
-    const plan = planOf(call, asked, answered, this.#mostBytes);
+    const decode = (marked: Call) => decodeCall(marked, this.#mostBytes, this.#options);
+    const plan = planOf(call, asked, answered, decode);
     this.#plans.set(shape, plan);
     return plan;
   }
@@ -144,15 +148,17 @@ function objectText(names: readonly string[], { lists }: NumericBody): string {
   return `${text}}`;
 }
 
-function planOf(call: Call, asked: NumericBody, answered: NumericBody, mostBytes: number): Plan | undefined {
-  const decoded = decodeCall(
-    {
-      ...call,
-      request: { ...call.request, body: markedBody(asked) },
-      response: { ...call.response, body: markedBody(answered) },
-    },
-    mostBytes,
-  );
+function planOf(
+  call: Call,
+  asked: NumericBody,
+  answered: NumericBody,
+  decode: (call: Call) => ReturnType<typeof decodeCall>,
+): Plan | undefined {
+  const decoded = decode({
+    ...call,
+    request: { ...call.request, body: markedBody(asked) },
+    response: { ...call.response, body: markedBody(answered) },
+  });
   if (decoded.outcome === "undecodable" || decoded.rows.length !== 1) return undefined;
   const [row] = decoded.rows;
   const inputs = row?.row === 0 ? namesOf(row.inputs, asked) : undefined;

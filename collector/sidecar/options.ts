@@ -12,6 +12,10 @@ export interface SidecarOptions {
   readonly model: string;
   readonly version: string | undefined;
   readonly deployment: string | undefined;
+  /** Names for the elements of vectors that come without, in order; those of the protocol where there are not as many. */
+  readonly featureNames: readonly string[] | undefined;
+  /** The same for what is answered. */
+  readonly outputNames: readonly string[] | undefined;
   readonly collector: string;
   readonly apiKey: string | undefined;
   readonly listen: Address;

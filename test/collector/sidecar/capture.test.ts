@@ -88,6 +88,40 @@ describe("what is recorded of a call", () => {
     expect(new Set(failed.map(({ id: each }) => each)).size).toBe(3);
   });
 
+  it.each([
+    { way: "quickly", redactions: [] },
+    { way: "with something to redact", redactions: [{ name: "plan", how: "drop" }] as const },
+  ])(
+    "has the names it was told for lists of numbers that come without, read $way",
+    async ({ redactions }) => {
+      const { url, records } = await collector();
+      const upstream = await service((request, response) => {
+        request.resume().on("end", () => {
+          response.writeHead(200, { "content-type": "application/json" });
+          response.end('{"predictions":[[0.25,0.75]]}');
+        });
+      });
+      const sidecar = await sidecarBefore(upstream, {
+        collector: url,
+        featureNames: ["age", "__proto__"],
+        outputNames: ["stays", "leaves"],
+        redactions,
+      });
+      const at = `${sidecar.url}/v1/models/churn:predict`;
+      for (const [id, row] of Object.entries({ a: [31, 2.5], b: [44, 1.25], c: [1, 2, 3] }))
+        await score(at, { instances: [row] }, { "x-request-id": id });
+      await until(() => records.size === 3);
+      const outputs = { stays: 0.25, leaves: 0.75 };
+      const inputs = ["a", "b", "c"].map((id) => Object.entries(records.get(`${id}:0`)?.inputs ?? {}));
+      expect(inputs).toEqual([
+        Object.entries({ age: 31, ["__proto__"]: 2.5 }),
+        Object.entries({ age: 44, ["__proto__"]: 1.25 }),
+        Object.entries({ input_0: 1, input_1: 2, input_2: 3 }), // which of them is which cannot be told
+      ]);
+      for (const id of ["a", "b", "c"]) expect(records.get(`${id}:0`)?.outputs).toEqual(outputs);
+    },
+  );
+
   it("holds nothing of what is redacted", async () => {
     const { url, records } = await collector();
     const sidecar = await sidecarBefore(await scorer(), {

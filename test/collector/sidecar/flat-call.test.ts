@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Call, Payload } from "../../../collector/sidecar/call.ts";
-import { decodeCall } from "../../../collector/sidecar/decode-call.ts";
+import { decodeCall, decodeOptions } from "../../../collector/sidecar/decode-call.ts";
 import { FlatCalls } from "../../../collector/sidecar/flat-call.ts";
 import { type JsonValue, writeJson } from "../../../protocols/json.ts";
 import { mutate, randomFrom } from "../../protocols/mutate.ts";
+
+const READING = decodeOptions();
 
 const PAYLOADS = Number(process.env.LEEWAY_FUZZ_PAYLOADS ?? 20_000);
 
@@ -29,7 +31,7 @@ function recorded(flatCalls: FlatCalls, call: Call): unknown {
     outputs: valuesOf(flat.outputs),
     version: flat.version,
   };
-  const decoded = decodeCall(call, 1_000_000);
+  const decoded = decodeCall(call, 1_000_000, READING);
   if (decoded.outcome !== "decoded") throw new Error(`the long way does not decode it: ${decoded.reason}`);
   const long = decoded.rows.map(({ inputs, outputs }) => ({
     inputs: withoutMinus(inputs as JsonValue),
@@ -53,7 +55,7 @@ function withoutMinus(value: JsonValue): unknown {
 
 describe("a call of one flat object", () => {
   const finds = (request: string, response = '{"score":0.5}', path?: string) =>
-    recorded(new FlatCalls(), callOf(Buffer.from(request), Buffer.from(response), path));
+    recorded(new FlatCalls(READING), callOf(Buffer.from(request), Buffer.from(response), path));
 
   it.each([
     ['{"a":1,"b":-0.5e-3,"c":"x","d":true,"e":false,"f":null}'],
@@ -101,12 +103,12 @@ describe("a call of one flat object", () => {
 
   it("is decoded when it is no UTF-8", () => {
     const broken = Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xc3]), Buffer.from('"}')]);
-    expect(recorded(new FlatCalls(), callOf(broken, Buffer.from("{}")))).toBeUndefined();
+    expect(recorded(new FlatCalls(READING), callOf(broken, Buffer.from("{}")))).toBeUndefined();
   });
 
   it("is decoded when it is compressed, failed, or was not kept whole", () => {
     const call = callOf(Buffer.from('{"a":1}'), Buffer.from("{}"));
-    const flatCalls = new FlatCalls();
+    const flatCalls = new FlatCalls(READING);
     expect(flatCalls.find(call)).toBeDefined();
     expect(flatCalls.find({ ...call, request: { ...call.request, encoding: "gzip" } })).toBeUndefined();
     expect(flatCalls.find({ ...call, request: { ...call.request, type: "text/csv" } })).toBeUndefined();
@@ -143,7 +145,7 @@ describe("the quick way and the long way record the same", () => {
   const flatObject = fc.dictionary(name, scalar, { maxKeys: 8 });
 
   it("of generated objects, in memory that is used again and again", () => {
-    const flatCalls = new FlatCalls();
+    const flatCalls = new FlatCalls(READING);
     const memory = Buffer.alloc(4_096);
     let found = 0;
     fc.assert(
@@ -161,7 +163,7 @@ describe("the quick way and the long way record the same", () => {
 
   it(`of ${PAYLOADS} mutated payloads`, { timeout: 60_000 + PAYLOADS }, () => {
     const random = randomFrom(7);
-    const flatCalls = new FlatCalls();
+    const flatCalls = new FlatCalls(READING);
     const seeds = [
       '{"a":1,"b":"x","c":true}',
       '{ "age": 31.5, "name": "ü" }',

@@ -17,6 +17,8 @@ export const OPTIONS: SidecarOptions = {
   model: "churn",
   version: undefined,
   deployment: undefined,
+  featureNames: undefined,
+  outputNames: undefined,
   collector: "http://127.0.0.1:9",
   apiKey: undefined,
   listen: { host: "127.0.0.1", port: 0 },

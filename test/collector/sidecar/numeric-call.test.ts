@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Call, Payload } from "../../../collector/sidecar/call.ts";
-import { decodeCall } from "../../../collector/sidecar/decode-call.ts";
+import { decodeCall, decodeOptions } from "../../../collector/sidecar/decode-call.ts";
 import { NumericCalls } from "../../../collector/sidecar/numeric-call.ts";
 import { mutate, randomFrom } from "../../protocols/mutate.ts";
+
+const READING = decodeOptions();
 
 const PAYLOADS = Number(process.env.LEEWAY_FUZZ_PAYLOADS ?? 20_000);
 const V2 = "/v2/models/churn/infer";
@@ -28,7 +30,7 @@ function recorded(numericCalls: NumericCalls, call: Call): unknown {
   const found = numericCalls.find(call);
   if (!found) return undefined;
   const quick = { inputs: valuesOf(found.inputs), outputs: valuesOf(found.outputs), version: found.version };
-  const decoded = decodeCall(call, 1_000_000);
+  const decoded = decodeCall(call, 1_000_000, READING);
   if (decoded.outcome !== "decoded") throw new Error(`the long way does not decode it: ${decoded.reason}`);
   const long = decoded.rows.map(({ inputs, outputs }) => ({ inputs, outputs, version: decoded.version }));
   expect([quick]).toEqual(long);
@@ -42,7 +44,7 @@ const tensor = (data: string, { datatype = "FP64", shape = "[1,3]", name = "x" }
 
 describe("a call that is a list of numbers", () => {
   const finds = (request: string, response = ANSWER, path = V2) =>
-    recorded(new NumericCalls(1_000_000), callOf(request, response, path));
+    recorded(new NumericCalls(1_000_000, READING), callOf(request, response, path));
 
   it.each([
     [tensor("[1,2.5,-3.25]")],
@@ -67,7 +69,7 @@ describe("a call that is a list of numbers", () => {
   });
 
   it("is known again whatever its numbers and its answer's id", () => {
-    const numericCalls = new NumericCalls(1_000_000);
+    const numericCalls = new NumericCalls(1_000_000, READING);
     for (let i = 0; i < 200; i++) {
       const answer = ANSWER.replace("{", `{"id":"answer-${i}",`).replace("0.25", `0.${i + 1}1`);
       expect(recorded(numericCalls, callOf(tensor(`[${i},2.5,${i / 7}]`), answer, V2)), `${i}`).toBeDefined();
@@ -100,7 +102,7 @@ describe("a call that is a list of numbers", () => {
 
   it("is decoded when it is compressed, failed, or was not kept whole", () => {
     const call = callOf(tensor("[1,2,3]"), ANSWER, V2);
-    const numericCalls = new NumericCalls(1_000_000);
+    const numericCalls = new NumericCalls(1_000_000, READING);
     expect(numericCalls.find(call)).toBeDefined();
     expect(numericCalls.find({ ...call, request: { ...call.request, encoding: "gzip" } })).toBeUndefined();
     expect(numericCalls.find({ ...call, response: { ...call.response, headerLength: "9" } })).toBeUndefined();
@@ -110,7 +112,7 @@ describe("a call that is a list of numbers", () => {
   });
 
   it("is not looked at for a while when each is in other words", () => {
-    const numericCalls = new NumericCalls(1_000_000);
+    const numericCalls = new NumericCalls(1_000_000, READING);
     const same = callOf(tensor("[1,2,3]"), ANSWER, V2);
     for (let i = 0; i < 100; i++) numericCalls.find(callOf(tensor("[1,2,3]", { name: `n${i}` }), ANSWER, V2));
     expect(numericCalls.find(same)).toBeUndefined();
@@ -154,7 +156,7 @@ describe("the quick way and the long way record the same", () => {
         const shape = `[1,${numbers.length}]`;
         const request = path === V2 ? tensor(data, { datatype, shape }) : `{"instances":[${data}]}`;
         const call = callOf(request, path === V2 ? ANSWER : '{"predictions":[0.5]}', path);
-        if (recorded(new NumericCalls(1_000_000), call) !== undefined) found += 1;
+        if (recorded(new NumericCalls(1_000_000, READING), call) !== undefined) found += 1;
       }),
       { numRuns: 2_000 },
     );
@@ -169,9 +171,9 @@ describe("the quick way and the long way record the same", () => {
       [V1, '{"instances": [[1.0, 2.5]]}', '{"predictions":[0.5]}'],
     ];
     let found = 0;
-    let numericCalls = new NumericCalls(1_000_000);
+    let numericCalls = new NumericCalls(1_000_000, READING);
     for (let i = 0; i < PAYLOADS; i++) {
-      if (i % 25 === 0) numericCalls = new NumericCalls(1_000_000); // before it looks away
+      if (i % 25 === 0) numericCalls = new NumericCalls(1_000_000, READING); // before it looks away
       const [path, request, response] = seeds[i % 3] as (typeof seeds)[number]; // there are three
       const asked = random() < 0.5 ? mutate(Buffer.from(request), random) : withOtherNumbers(request, random);
       const answered = random() < 0.7 ? Buffer.from(response) : mutate(Buffer.from(response), random);

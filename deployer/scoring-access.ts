@@ -14,7 +14,7 @@ export function refuseOpenAddress(name: string, { host, auth, tls }: DeploymentS
     return;
   throw new ServiceError(
     "invalid-input",
-    `deployment "${name}": ${host} can be reached from other machines, and no key is asked for: give auth.keys or tls.client_ca_file, or score at 127.0.0.1`,
+    `deployment "${name}": ${host} can be reached from other machines, and no key is asked for: give auth.keys (--caller-key) or tls.client_ca_file (--tls-client-ca), or score at 127.0.0.1`,
   );
 }
 

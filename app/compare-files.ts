@@ -5,6 +5,7 @@ import { ksTwoSampleP } from "../drift/distributions/kolmogorov.ts";
 import { driftedColumns, type Judgement, type JudgeOptions, judge } from "../drift/judge.ts";
 import { type ColumnPair, measureColumn } from "../drift/measure-column.ts";
 import { type ObservedColumn, observeNumeric } from "../drift/observed-column.ts";
+import { FOREIGN_PRESETS } from "../drift/presets/presets.ts";
 import { quantileSorted } from "../drift/statistics/quantile-edges.ts";
 import { sortedSampleStatistics } from "../drift/statistics/sorted-samples.ts";
 import type { RowStatistics } from "../drift/statistics-table.ts";
@@ -13,7 +14,8 @@ import type { CompareResult } from "../schema/compare-result.ts";
 import type { Cause, ColumnResult, ColumnType } from "../schema/drift-result.ts";
 import { durationMs } from "../schema/duration.ts";
 import { ServiceError } from "../schema/errors.ts";
-import { type Dataset, type DatasetColumn, openDataset, type Slice } from "../store/dataset.ts";
+import type { PresetName } from "../schema/preset-name.ts";
+import { type Dataset, type DatasetColumn, openDataset } from "../store/dataset.ts";
 import {
   BLOCK_MS,
   type ColumnValues,
@@ -23,10 +25,13 @@ import {
   timeColumnOf,
   unusable,
 } from "./build-baseline.ts";
-import { type Window, windowAt, windowsWithin } from "./window-grid.ts";
+import { compareByPreset } from "./compare-by-preset.ts";
+import { absentColumns, chosenColumns } from "./compare-columns.ts";
+import { type Part, windowsOf } from "./compare-windows.ts";
 
 export interface CompareOptions {
-  readonly preset?: "leeway" | undefined;
+  /** Whose definitions, thresholds and rules: this project's when absent. */
+  readonly preset?: PresetName | undefined;
   /** Columns to compare; all of the baseline when absent. */
   readonly columns?: readonly string[] | undefined;
   readonly types?: Readonly<Record<string, ColumnType>> | undefined;
@@ -40,14 +45,6 @@ export interface CompareOptions {
   readonly onProgress?: ((done: number, of: number) => void) | undefined;
   /** A clock in milliseconds, for `elapsed_ms`. */
   readonly clock?: (() => number) | undefined;
-}
-
-/** A window of the current file, with its length in time where it has one. */
-interface Part {
-  readonly from: string | number;
-  readonly to: string | number;
-  readonly slice: Slice | undefined;
-  readonly lengthMs: number | undefined;
 }
 
 /** What was seen of one column in one window. */
@@ -103,6 +100,30 @@ async function compareDatasets(
   const parts = await windowsOf(current, timeInBoth?.name, options.window);
   const wanted = chosenColumns(baseline, options.columns).filter(({ name }) => name !== timeInBoth?.name);
   const present = wanted.filter(({ name }) => current.columns.some((column) => column.name === name));
+  const about = {
+    baseline: { path: baseline.path, rows: baseline.rows },
+    current: { path: current.path, rows: current.rows },
+    preset: options.preset ?? "leeway",
+    time_column: timeInBoth?.name ?? null,
+    elapsed_ms: 0,
+  };
+  const absent = absentColumns(baseline, current, wanted, timeInBoth?.name, options);
+  if (options.preset !== undefined && options.preset !== "leeway") {
+    const windows = await compareByPreset(FOREIGN_PRESETS[options.preset], {
+      baseline,
+      current,
+      parts,
+      columns: present,
+      absent,
+      timeColumn: timeInBoth?.name,
+      window: options.window,
+      statedTypes: options.types ?? {},
+      onProgress: options.onProgress,
+    });
+    const [whole] = windows;
+    if (options.window !== undefined || !whole) return { ...about, windows };
+    return { ...about, columns: whole.columns, dataset: whole.dataset };
+  }
 
   const described: BaselineColumn[] = [];
   const seen: Seen[][] = [];
@@ -139,22 +160,9 @@ async function compareDatasets(
         windowBlocks: part.lengthMs === undefined ? undefined : part.lengthMs / BLOCK_MS[unit],
       };
     });
-    judged.push(
-      judgePairs(
-        pairs,
-        judgeOptions(options),
-        absentColumns(baseline, current, wanted, timeInBoth?.name, options),
-      ),
-    );
+    judged.push(judgePairs(pairs, judgeOptions(options), absent));
   }
 
-  const about = {
-    baseline: { path: baseline.path, rows: baseline.rows },
-    current: { path: current.path, rows: current.rows },
-    preset: options.preset ?? "leeway",
-    time_column: timeInBoth?.name ?? null,
-    elapsed_ms: 0,
-  };
   if (options.window === undefined) {
     const [whole] = judged;
     if (!whole) throw new RangeError("nothing was judged");
@@ -245,140 +253,4 @@ function see(baseline: BaselineColumn, before: ColumnValues, now: ColumnValues):
 function rowStatistics(a: Float64Array, b: Float64Array): RowStatistics {
   const { ks, ...others } = sortedSampleStatistics(a, b);
   return { ks: { value: ks, pValue: ksTwoSampleP(ks, a.length, b.length) }, ...others };
-}
-
-function chosenColumns(dataset: Dataset, wanted: readonly string[] | undefined) {
-  if (!wanted) return dataset.columns;
-  return wanted.map((name) => {
-    const column = dataset.columns.find((candidate) => candidate.name === name);
-    if (!column) {
-      throw new ServiceError(
-        "invalid-input",
-        `${dataset.path} has no column "${name}": it has ${dataset.columns.map((c) => c.name).join(", ")}`,
-      );
-    }
-    return column;
-  });
-}
-
-/** Columns that only one side has: a verdict with a reason, never a crash. */
-function absentColumns(
-  baseline: Dataset,
-  current: Dataset,
-  wanted: readonly { readonly name: string; readonly type: ColumnType }[],
-  timeColumn: string | undefined,
-  options: CompareOptions,
-): ColumnResult[] {
-  const nothing = {
-    primary: null,
-    p_value: null,
-    effect: null,
-    minimum_effect: options.minimumEffect ?? 0.1,
-    statistics: {},
-    baseline: null,
-    current: null,
-    calibration: null,
-    cause: null,
-  };
-  const gone = wanted.filter(({ name }) => !current.columns.some((column) => column.name === name));
-  const added = options.columns
-    ? []
-    : current.columns.filter(
-        ({ name }) => name !== timeColumn && !baseline.columns.some((column) => column.name === name),
-      );
-  return [
-    ...gone.map(({ name, type }): ColumnResult => {
-      const reason = `"${name}" is in the baseline and not in ${current.path}`;
-      return {
-        name,
-        type,
-        verdict: "quality",
-        reason: `data quality: ${reason}`,
-        quality: [{ check: "absent", value: 1, verdict: "quality", reason }],
-        ...nothing,
-      };
-    }),
-    ...added.map(
-      ({ name, type }): ColumnResult => ({
-        name,
-        type,
-        verdict: "error",
-        reason: `"${name}" is not in the baseline: there is nothing to compare it with`,
-        quality: [],
-        ...nothing,
-      }),
-    ),
-  ];
-}
-
-async function windowsOf(
-  current: Dataset,
-  timeColumn: string | undefined,
-  window: string | undefined,
-): Promise<Part[]> {
-  if (window === undefined)
-    return [
-      {
-        from: 0,
-        to: current.rows,
-        slice: undefined,
-        lengthMs: timeColumn ? await activeTimeMs(current, timeColumn) : undefined,
-      },
-    ];
-  const byRows = /^(\d+)rows$/.exec(window);
-  if (byRows) {
-    const size = Number(byRows[1]);
-    if (size < 1) throw new ServiceError("invalid-input", `--window ${window}: at least 1 row`);
-    return Array.from({ length: Math.max(1, Math.ceil(current.rows / size)) }, (_, i) => {
-      const to = Math.min(current.rows, (i + 1) * size);
-      return { from: i * size, to, slice: { rows: { from: i * size, to } }, lengthMs: undefined };
-    });
-  }
-  let lengthMs: number;
-  try {
-    lengthMs = durationMs(window);
-  } catch {
-    throw new ServiceError(
-      "invalid-input",
-      `--window ${window}: expected a duration such as 1d, or a number of rows such as 1000rows`,
-    );
-  }
-  if (!timeColumn)
-    throw new ServiceError(
-      "invalid-input",
-      `--window ${window} needs a time column: name it with --time-column`,
-    );
-  const range = await current.timeRange(timeColumn);
-  if (!range)
-    throw new ServiceError("invalid-input", `column "${timeColumn}" of ${current.path} holds no time`);
-  const first = windowAt(range.from, lengthMs);
-  const last = windowAt(range.to, lengthMs);
-  return windowsWithin(first.from, last.to, lengthMs).map(({ from, to }) => ({
-    from: from.toISOString(),
-    to: to.toISOString(),
-    slice: { time: { column: timeColumn, from, to } },
-    lengthMs: coveredMs({ from, to }, range),
-  }));
-}
-
-/** The first and the last window may be partly outside the file: they are judged as windows of the hours that they do cover. */
-function coveredMs(window: Window, range: { readonly from: Date; readonly to: Date }): number {
-  const from = Math.max(window.from.getTime(), range.from.getTime());
-  const to = Math.min(
-    window.to.getTime(),
-    (Math.floor(range.to.getTime() / BLOCK_MS.hour) + 1) * BLOCK_MS.hour,
-  );
-  const wholeHours = Math.ceil((to - from) / BLOCK_MS.hour) * BLOCK_MS.hour;
-  return Math.min(window.to.getTime() - window.from.getTime(), wholeHours);
-}
-
-/**
- * How much time the file covers: as many hours, or days, as have rows. Days picked out of a year are that many
- * days, not a year; taking them as neighbours in the calibration errs towards calm.
- */
-async function activeTimeMs(dataset: Dataset, timeColumn: string): Promise<number | undefined> {
-  const hours = (await dataset.blockCounts(timeColumn, "hour", [])).map(({ start }) => start.getTime());
-  if (hours.length === 0) return undefined;
-  const days = new Set(hours.map((hour) => Math.floor(hour / BLOCK_MS.day))).size;
-  return days <= 2 ? Math.min(hours.length, 24 * days) * BLOCK_MS.hour : days * BLOCK_MS.day;
 }

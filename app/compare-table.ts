@@ -1,5 +1,6 @@
-import type { ComparedWindow, CompareResult } from "../schema/compare-result.ts";
-import type { ColumnResult, ColumnSummary, DatasetResult, Verdict } from "../schema/drift-result.ts";
+import type { ComparedDataset, ComparedWindow, CompareResult } from "../schema/compare-result.ts";
+import type { ColumnResult, ColumnSummary, Verdict } from "../schema/drift-result.ts";
+import type { PresetName } from "../schema/preset-name.ts";
 import type { Paint, Painter } from "./paint.ts";
 
 const WIDTH = 100;
@@ -20,22 +21,28 @@ export function compareTable(result: CompareResult, paint: Painter): string {
   const head = [
     `baseline  ${side(result.baseline)}`,
     `current   ${side(result.current)}`,
-    `preset ${result.preset}, ${
-      result.time_column ? `calibrated over time by "${result.time_column}"` : "rows taken as independent"
-    }, ${result.elapsed_ms} ms`,
+    `preset ${result.preset}, ${groundsOf(result)}, ${result.elapsed_ms} ms`,
     "",
   ];
   if ("windows" in result) return [...head, ...windowLines(result.windows, paint)].join("\n");
-  return [...head, ...columnLines(result.columns, paint), "", ...datasetLines(result.dataset, paint)].join(
-    "\n",
-  );
+  return [...head, ...columnLines(result, paint), "", ...datasetLines(result.dataset, paint)].join("\n");
+}
+
+function groundsOf({ preset, time_column: time }: CompareResult): string {
+  if (preset !== "leeway") return "its definitions, thresholds and rules";
+  return time ? `calibrated over time by "${time}"` : "rows taken as independent";
 }
 
 function side({ path, rows }: { readonly path: string; readonly rows: number }): string {
   return `${path} (${rows.toLocaleString("en")} rows)`;
 }
 
-function columnLines(columns: readonly ColumnResult[], paint: Painter): string[] {
+function columnLines(
+  { columns, preset }: { readonly columns: readonly ColumnResult[]; readonly preset: PresetName },
+  paint: Painter,
+): string[] {
+  const ours = preset === "leeway";
+  const digits = ours ? decimals : significant;
   const sorted = columns
     .map((column, i) => ({ column, i }))
     .sort((a, b) => ORDER.indexOf(a.column.verdict) - ORDER.indexOf(b.column.verdict) || a.i - b.i)
@@ -45,11 +52,19 @@ function columnLines(columns: readonly ColumnResult[], paint: Painter): string[]
     column.type === "timestamp" ? "time" : column.type,
     column.verdict,
     primaryText(column),
-    column.effect === null ? "" : `${decimals(column.effect)} / ${decimals(column.minimum_effect)}`,
+    column.effect === null ? "" : `${digits(column.effect)} / ${digits(column.minimum_effect)}`,
     column.p_value === null ? "" : pText(column.p_value),
     clip(changeText(column), 26),
   ]);
-  const titles = ["column", "type", "verdict", "statistic", "effect / min", "p", "baseline → current"];
+  const titles = [
+    "column",
+    "type",
+    "verdict",
+    "statistic",
+    ours ? "effect / min" : "score / limit",
+    "p",
+    "baseline → current",
+  ];
   const lines = align([titles, ...rows]);
   return lines.flatMap((line, i) => {
     const column = sorted[i - 1];
@@ -63,16 +78,20 @@ function columnLines(columns: readonly ColumnResult[], paint: Painter): string[]
 }
 
 function datasetLines(
-  { verdict, reason, budget, drifted, checked }: DatasetResult,
+  { verdict, reason, budget, drifted, checked }: ComparedDataset,
   paint: Painter,
 ): string[] {
   return [
     `${paint(verdict, PAINT[verdict])}: ${drifted} of ${checked} columns drifted`,
     ...wrap(reason, 0),
-    paint(
-      `budget ${budget.false_alarms} (${significant(budget.per_window)} per window, all columns together), ${budget.correction} correction`,
-      "dim",
-    ),
+    ...(budget
+      ? [
+          paint(
+            `budget ${budget.false_alarms} (${significant(budget.per_window)} per window, all columns together), ${budget.correction} correction`,
+            "dim",
+          ),
+        ]
+      : []),
   ];
 }
 
@@ -85,7 +104,7 @@ function windowLines(windows: readonly ComparedWindow[], paint: Painter): string
     namesOf(columns),
   ]);
   const lines = align([["window", "rows", "verdict", "drifted", "columns"], ...rows]);
-  const [last] = windows.slice(-1);
+  const budget = windows.at(-1)?.dataset.budget;
   const bad = windows.filter(
     ({ dataset }) => dataset.verdict === "drifted" || dataset.verdict === "quality",
   ).length;
@@ -98,14 +117,7 @@ function windowLines(windows: readonly ComparedWindow[], paint: Painter): string
     }),
     "",
     `${bad} of ${windows.length} windows drifted or failed a quality check`,
-    ...(last
-      ? [
-          paint(
-            `budget ${last.dataset.budget.false_alarms}, ${last.dataset.budget.correction} correction`,
-            "dim",
-          ),
-        ]
-      : []),
+    ...(budget ? [paint(`budget ${budget.false_alarms}, ${budget.correction} correction`, "dim")] : []),
   ];
 }
 

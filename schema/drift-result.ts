@@ -30,6 +30,10 @@ export const statisticResult = z.object({
     .number()
     .optional()
     .meta({ description: "The value to pass at these sample sizes, to keep to the budget" }),
+  threshold_on: z
+    .enum(["value", "normalized", "p_value"])
+    .optional()
+    .meta({ description: "What the threshold of another tool's preset is held against" }),
   normalized: z.number().nullable().optional(),
   degrees_of_freedom: z.number().optional(),
   definition: z.string(),

@@ -4,6 +4,7 @@ import type { CompareResult } from "../../schema/compare-result.ts";
 import type { ColumnType } from "../../schema/drift-result.ts";
 import { ServiceError } from "../../schema/errors.ts";
 import { falseAlarmsText } from "../../schema/monitor.ts";
+import { type PresetName, presetName } from "../../schema/preset-name.ts";
 import { compareTable } from "../compare-table.ts";
 import { painterFor } from "../paint.ts";
 import { startProgress } from "../progress.ts";
@@ -25,11 +26,15 @@ export function driftCommand(): Command {
   const compare = newCommand("compare", {
     does: "compare two files (CSV, Parquet, NDJSON) without a server; exits 3 when the current one has drifted or fails a quality check",
     example:
-      "leeway drift compare train.parquet today.parquet\nleeway drift compare 2011.csv 2012.csv --time-column dteday --window 1w --false-alarms 1/30d",
+      "leeway drift compare train.parquet today.parquet\nleeway drift compare train.parquet today.parquet --preset evidently\nleeway drift compare 2011.csv 2012.csv --time-column dteday --window 1w --false-alarms 1/30d",
   })
     .argument("<baseline>", "file with the training data")
     .argument("<current>", "file to hold against it")
-    .option("--preset <name>", "whose definitions to use", "leeway")
+    .option(
+      "--preset <name>",
+      `whose definitions, thresholds and rules to use: ${presetName.options.join(", ")}`,
+      "leeway",
+    )
     .option("--columns <names>", "columns to compare, separated by commas; all when absent")
     .option(
       "--types <list>",
@@ -44,16 +49,19 @@ export function driftCommand(): Command {
   return newGroup("drift", "has the data changed?", [compare]);
 }
 
-async function compareCommand(baseline: string, current: string, options: Options): Promise<void> {
-  if (options.preset !== "leeway") {
-    throw new ServiceError("invalid-input", `--preset ${options.preset} is not known: there is leeway`);
-  }
+async function compareCommand(
+  baseline: string,
+  current: string,
+  options: Options,
+  command: Command,
+): Promise<void> {
+  const preset = presetOf(options, command);
   const { compareFiles } = await import("../compare-files.ts");
   const progress = process.stderr.isTTY ? startProgress("comparing", 1) : undefined;
   let result: CompareResult;
   try {
     result = await compareFiles(baseline, current, {
-      preset: "leeway",
+      preset,
       columns: options.columns?.split(","),
       types: options.types === undefined ? undefined : typesOf(options.types),
       timeColumn: options.timeColumn,
@@ -69,6 +77,28 @@ async function compareCommand(baseline: string, current: string, options: Option
   const paint = painterFor(process.stdout, process.env);
   print(result, options, (value) => compareTable(value, paint));
   process.exitCode = exitCodeOf(result);
+}
+
+/** @throws ServiceError `invalid-input` for an unknown preset, and for options that another tool's rules do not know. */
+function presetOf(options: Options, command: Command): PresetName {
+  const { data: preset } = presetName.safeParse(options.preset);
+  if (preset === undefined) {
+    throw new ServiceError(
+      "invalid-input",
+      `--preset ${options.preset} is not known: there are ${presetName.options.join(", ")}`,
+    );
+  }
+  const [ours] = ["falseAlarms", "minimumEffect", "minimumRows"].filter(
+    (name) => command.getOptionValueSource(name) === "cli",
+  );
+  if (preset !== "leeway" && ours !== undefined) {
+    const flag = command.options.find((option) => option.attributeName() === ours)?.long ?? ours;
+    throw new ServiceError(
+      "invalid-input",
+      `${flag} does not go with --preset ${preset}: that tool's own thresholds decide there`,
+    );
+  }
+  return preset;
 }
 
 /** 3 when the answer is no: something drifted or fails a check. 1 when a whole comparison failed. */

@@ -1,0 +1,10 @@
+import type { PresetName } from "../../schema/preset-name.ts";
+import { evidently } from "./evidently.ts";
+import { nannyml } from "./nannyml.ts";
+import type { Preset } from "./preset.ts";
+
+/** The presets that reproduce another tool, by the name of `--preset`. */
+export const FOREIGN_PRESETS: Readonly<Record<Exclude<PresetName, "leeway">, Preset>> = {
+  evidently,
+  nannyml,
+};

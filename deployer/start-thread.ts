@@ -1,4 +1,8 @@
+import { once } from "node:events";
 import { Worker } from "node:worker_threads";
+
+/** The last message to a thread: it ends when it is through with those before. */
+export const END = "end";
 
 /**
  * Starts a program of this project in a thread.
@@ -12,4 +16,16 @@ export function startThread(program: URL, workerData: unknown): Worker {
   const loader = JSON.stringify(import.meta.resolve("tsx/esm/api")); // found from here, wherever the process was started
   const code = `import(${loader}).then(({ register }) => { register(); return import(${source}); })`;
   return new Worker(code, { eval: true, execArgv: [], workerData });
+}
+
+/**
+ * Has a thread end by itself. One that is ended from outside while the model runs takes the whole process along: what the
+ * runtime wants to say then, nobody can be told any more, and it aborts.
+ */
+export async function endThread(worker: Worker): Promise<void> {
+  if (worker.threadId === -1) return; // it has ended
+  const ended = once(worker, "exit");
+  worker.ref();
+  worker.postMessage(END);
+  await ended;
 }

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../../schema/errors.ts";
 import type { ModelSignature } from "../../schema/signature.ts";
+import type { END } from "../start-thread.ts";
 import type { MappedInput } from "./map-columns.ts";
 import type { PartRows } from "./read-parts.ts";
 
@@ -9,12 +10,16 @@ export interface PartThreadStart {
   readonly inputs: readonly MappedInput[];
   /** Columns of the table, whose names a prediction cannot have. */
   readonly taken: readonly string[];
+  /** Becomes 1 when nothing more is wanted, also of the part at hand. */
+  readonly stop: Int32Array<SharedArrayBuffer>;
 }
 
 export interface PartToScore extends PartRows {
   /** Where its predictions are written. */
   readonly path: string;
 }
+
+export type ToPartThread = PartToScore | typeof END;
 
 export type FromPartThread =
   | { readonly say: "rows"; readonly rows: number }

@@ -4,8 +4,9 @@ import { ServiceError } from "../../schema/errors.ts";
 import { takesBatches } from "../onnx/example-input.ts";
 import { tensorOf } from "../onnx/raw-tensor.ts";
 import { OnnxSession } from "../onnx/session.ts";
+import { END } from "../start-thread.ts";
 import { BatchInputs } from "./batch-inputs.ts";
-import type { FromPartThread, PartThreadStart, PartToScore } from "./part-messages.ts";
+import type { FromPartThread, PartThreadStart, PartToScore, ToPartThread } from "./part-messages.ts";
 import { PredictionColumns } from "./prediction-columns.ts";
 import { writePart } from "./scored-parts.ts";
 
@@ -13,14 +14,17 @@ const BATCH_ROWS = 4_096;
 /** Progress is told about so often, and at the end of a part. */
 const TOLD_ROWS = 32_768;
 
-const { modelFile, signature, inputs, taken } = workerData as PartThreadStart;
+const { modelFile, signature, inputs, taken, stop } = workerData as PartThreadStart;
 const port = parentPort;
 if (!port) throw new TypeError("this is a program for a thread");
 const say = (message: FromPartThread) => port.postMessage(message);
 const batchRows = takesBatches(signature.inputs) ? BATCH_ROWS : 1;
 const batchInputs = new BatchInputs(inputs);
 const session = OnnxSession.load(modelFile, { threads: 1 });
-port.on("message", (part: PartToScore) => void take(part));
+port.on("message", (message: ToPartThread) => {
+  if (message === END) port.close();
+  else if (Atomics.load(stop, 0) === 0) void take(message);
+});
 
 async function take(part: PartToScore): Promise<void> {
   try {
@@ -41,6 +45,7 @@ function score({ columns, rows, from }: PartToScore): PredictionColumns {
   const predictions = new PredictionColumns(rows, signature, taken);
   let told = 0;
   for (let at = 0; at < rows; at += batchRows) {
+    if (Atomics.load(stop, 0) === 1) throw new Error("it was stopped");
     const count = Math.min(batchRows, rows - at);
     const outputs = run(batchInputs.of(columns, at, count), from + at, count);
     predictions.put(outputs, at, count);

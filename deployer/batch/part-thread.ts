@@ -1,8 +1,8 @@
 import type { Worker } from "node:worker_threads";
 import { ServiceError } from "../../schema/errors.ts";
 import type { ColumnChunk } from "../../store/scoring-table.ts";
-import { startThread } from "../start-thread.ts";
-import type { FromPartThread, PartThreadStart, PartToScore } from "./part-messages.ts";
+import { endThread, startThread } from "../start-thread.ts";
+import type { FromPartThread, PartThreadStart, PartToScore, ToPartThread } from "./part-messages.ts";
 
 interface Waiting {
   readonly resolve: () => void;
@@ -13,11 +13,13 @@ interface Waiting {
 export class PartThread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   #ended: Error | undefined;
 
   /** @param onRows - Told how many further rows were scored. */
-  constructor(start: PartThreadStart, onRows: (rows: number) => void) {
-    this.#worker = startThread(new URL("./part-program.js", import.meta.url), start);
+  constructor(start: Omit<PartThreadStart, "stop">, onRows: (rows: number) => void) {
+    const all: PartThreadStart = { ...start, stop: this.#stop };
+    this.#worker = startThread(new URL("./part-program.js", import.meta.url), all);
     this.#worker.on("message", (message: FromPartThread) => {
       if (message.say === "rows") onRows(message.rows);
       else this.#finish(message);
@@ -39,13 +41,15 @@ export class PartThread {
     if (this.#ended) return Promise.reject(failed(this.#ended));
     return new Promise((resolve, reject) => {
       this.#waiting.set(part.part, { resolve, reject });
-      this.#worker.postMessage(part, part.columns.flatMap(memoryOf));
+      this.#worker.postMessage(part satisfies ToPartThread, part.columns.flatMap(memoryOf));
     });
   }
 
+  /** What it has not finished it leaves. */
   async close(): Promise<void> {
     this.#end(new Error("it was stopped"));
-    await this.#worker.terminate();
+    Atomics.store(this.#stop, 0, 1);
+    await endThread(this.#worker);
   }
 
   #finish(message: Exclude<FromPartThread, { readonly say: "rows" }>): void {

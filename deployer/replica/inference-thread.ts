@@ -2,7 +2,14 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { wordsOf } from "../onnx/check-model.ts";
 import { OnnxSession } from "../onnx/session.ts";
-import { buffersOf, type FromThread, type ThreadStart, type ToThread } from "./thread-messages.ts";
+import { END } from "../start-thread.ts";
+import {
+  buffersOf,
+  type FromThread,
+  type RunRequest,
+  type ThreadStart,
+  type ToThread,
+} from "./thread-messages.ts";
 
 const { modelFile, threads } = workerData as ThreadStart;
 const port = parentPort;
@@ -13,11 +20,11 @@ const say = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMess
 /** One after the other: the time of a run is then its own, and not that of those before it. */
 let last: Promise<void> = Promise.resolve();
 port.on("message", (message: ToThread) => {
-  last = last.then(() => run(message));
+  last = last.then(() => (message === END ? port.close() : run(message)));
 });
 say({ say: "ready" });
 
-async function run({ id, inputs }: ToThread): Promise<void> {
+async function run({ id, inputs }: RunRequest): Promise<void> {
   try {
     const started = performance.now();
     const outputs = session.run(inputs);

@@ -1,7 +1,7 @@
 import type { Worker } from "node:worker_threads";
 import { ServiceError } from "../../schema/errors.ts";
 import type { RawTensor } from "../onnx/raw-tensor.ts";
-import { startThread } from "../start-thread.ts";
+import { endThread, startThread } from "../start-thread.ts";
 import type { FromThread, ThreadStart, ToThread } from "./thread-messages.ts";
 
 export interface ThreadRun {
@@ -58,15 +58,16 @@ export class ModelThread {
     });
   }
 
+  /** What was asked before is still run. */
   async close(): Promise<void> {
     this.#ended ??= new Error("the replica is ending");
-    await this.#worker.terminate();
+    await endThread(this.#worker);
   }
 
   #finish(message: Exclude<FromThread, { readonly say: "ready" }>): void {
     const waiting = this.#waiting.get(message.id);
     this.#waiting.delete(message.id);
-    if (this.#waiting.size === 0) this.#worker.unref();
+    if (this.#waiting.size === 0 && !this.#ended) this.#worker.unref();
     if (message.say === "done") waiting?.resolve(message);
     else waiting?.reject(new Error(message.why));
   }

@@ -1,14 +1,17 @@
 import type { RawTensor } from "../onnx/raw-tensor.ts";
+import type { END } from "../start-thread.ts";
 
 export interface ThreadStart {
   readonly modelFile: string;
   readonly threads: number;
 }
 
-export interface ToThread {
+export interface RunRequest {
   readonly id: number;
   readonly inputs: readonly RawTensor[];
 }
+
+export type ToThread = RunRequest | typeof END;
 
 export type FromThread =
   | { readonly say: "ready" }

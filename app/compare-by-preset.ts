@@ -3,7 +3,7 @@ import { isNumeric } from "../drift/baseline-column.ts";
 import { summaries } from "../drift/measure-column.ts";
 import { observeNumeric } from "../drift/observed-column.ts";
 import { judgeColumnByPreset, judgeDatasetByPreset } from "../drift/presets/judge-by-preset.ts";
-import type { Preset, Side } from "../drift/presets/preset.ts";
+import type { Preset, Side, Storage } from "../drift/presets/preset.ts";
 import type { ComparedWindow } from "../schema/compare-result.ts";
 import type { ColumnResult, ColumnType } from "../schema/drift-result.ts";
 import type { Dataset, DatasetColumn } from "../store/dataset.ts";
@@ -50,7 +50,7 @@ export async function compareByPreset(preset: Preset, comparison: Comparison): P
             name: column.name,
             type: column.type,
             typeFrom: statedTypes[column.name] === undefined ? "found" : "stated",
-            storage: storageOf(current, column),
+            storage: { baseline: storageOf(baseline, column), current: storageOf(current, column) },
             baseline: before,
             current: now,
             chunks,
@@ -74,8 +74,8 @@ async function chunksOf({ baseline, timeColumn, window }: Comparison): Promise<P
   return windowsOf(baseline, timeColumn, window ?? `${size}rows`);
 }
 
-/** Whether the current file stores the column as whole numbers. */
-function storageOf(dataset: Dataset, { name }: DatasetColumn): "whole" | "other" {
+/** Whether the file stores the column as whole numbers. */
+function storageOf(dataset: Dataset, { name }: DatasetColumn): Storage {
   const physical = dataset.columns.find((column) => column.name === name)?.physical ?? "";
   return /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/.test(physical) ? "whole" : "other";
 }

@@ -1,3 +1,10 @@
+import { ksTwoSampleP } from "./kolmogorov.ts";
+
+/** Beyond this scipy takes the asymptotic p-value. */
+const MOST_EXACT_ROWS = 10_000;
+/** Steps that an exact p-value may take: a tenth of a second. */
+const MOST_STEPS = 2e7;
+
 /**
  * Exact two-sided p-value of a two-sample KS distance, for independent rows without ties: the share of the ways to mix both
  * samples in which the distribution functions are somewhere at least as far apart. What scipy's `ks_2samp` gives while neither
@@ -33,6 +40,18 @@ export function ksExactP(d: number, n: number, m: number): number {
     }
   }
   return passed[m] ?? 1;
+}
+
+/**
+ * The p-value that scipy's `ks_2samp` picks by itself: exact up to 10,000 rows a side, asymptotic above; here asymptotic too where the exact
+ * one would take more than 20 million steps (the two differ in the third digit by then).
+ *
+ * @throws RangeError as `ksExactP`.
+ * @example
+ * ksAutoP(0.5, 10, 10); // 0.1678
+ */
+export function ksAutoP(d: number, n: number, m: number): number {
+  return Math.max(n, m) <= MOST_EXACT_ROWS && n * m <= MOST_STEPS ? ksExactP(d, n, m) : ksTwoSampleP(d, n, m);
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

@@ -1,8 +1,7 @@
 import type { StatisticResult } from "../../schema/drift-result.ts";
 import { meanAndStd } from "../baseline-column.ts";
 import { chiSquareSurvival } from "../distributions/chi-square.ts";
-import { ksTwoSampleP } from "../distributions/kolmogorov.ts";
-import { ksExactP } from "../distributions/ks-exact.ts";
+import { ksAutoP } from "../distributions/ks-exact.ts";
 import { chiSquare } from "../statistics/chi-square.ts";
 import { hellinger } from "../statistics/hellinger.ts";
 import { jensenShannonDistance } from "../statistics/jensen-shannon.ts";
@@ -16,6 +15,8 @@ import {
   notCompared,
   type Preset,
   type PresetColumn,
+  type Storage,
+  sum,
   usableValues,
 } from "./preset.ts";
 
@@ -27,9 +28,6 @@ const MOST_WHOLE_CATEGORIES = 10;
 const MOST_TESTED_AS_CATEGORIES = 5;
 /** From here on a histogram stands for the values, not a bin per value. */
 const MOST_BINS_BY_VALUE = 20;
-const KS_EXACT_ROWS = 10_000;
-/** Steps that an exact KS p-value may take where it does not decide; a tenth of a second. */
-const MOST_KS_STEPS = 2e7;
 const LEAST_STD = 0.001;
 const DISTANCE = 0.1;
 const SIGNIFICANCE = 0.05;
@@ -88,12 +86,12 @@ function judge(column: PresetColumn): Finding {
   const now = distinctCounts(current.sorted);
   const asCategories =
     column.typeFrom === "found" &&
-    column.storage === "whole" &&
+    column.storage.current === "whole" &&
     current.missing === 0 &&
     now.size <= MOST_WHOLE_CATEGORIES;
   return asCategories
     ? judgeCategories(distinctCounts(baseline.sorted), now)
-    : judgeNumbers(baseline, current, column.storage);
+    : judgeNumbers(baseline, current, bothOf(column.storage));
 }
 
 function judgeCategories<Key>(
@@ -113,17 +111,14 @@ function judgeCategories<Key>(
   );
 }
 
-function judgeNumbers(baseline: NumericSide, current: NumericSide, storage: "whole" | "other"): Finding {
+function judgeNumbers(baseline: NumericSide, current: NumericSide, storage: Storage): Finding {
   const before = distinctCounts(baseline.sorted);
   const now = distinctCounts(current.sorted);
   const different = new Set([...before.keys(), ...now.keys()]).size;
   const rows = sortedSampleStatistics(baseline.sorted, current.sorted);
   const n = baseline.sorted.length;
   const m = current.sorted.length;
-  const pValue =
-    Math.max(n, m) <= KS_EXACT_ROWS && n * m <= MOST_KS_STEPS
-      ? ksExactP(rows.ks, n, m)
-      : ksTwoSampleP(rows.ks, n, m);
+  const pValue = ksAutoP(rows.ks, n, m);
   const normalized = rows.wasserstein / Math.max(populationStd(baseline.sorted), LEAST_STD);
   const ofRows: Record<string, StatisticResult | null> = {
     ks: {
@@ -170,6 +165,11 @@ function judgeNumbers(baseline: NumericSide, current: NumericSide, storage: "who
   });
 }
 
+/** Both sides together are whole numbers only when each is. */
+function bothOf({ baseline, current }: PresetColumn["storage"]): Storage {
+  return baseline === "whole" && current === "whole" ? "whole" : "other";
+}
+
 interface Counts {
   readonly reference: readonly number[];
   readonly current: readonly number[];
@@ -195,7 +195,7 @@ function onBins({
   readonly current: NumericSide;
   readonly before: ReadonlyMap<number, number>;
   readonly now: ReadonlyMap<number, number>;
-  readonly storage: "whole" | "other";
+  readonly storage: Storage;
 }): Record<string, StatisticResult> {
   const range = {
     min: Math.min(baseline.sorted[0] ?? 0, current.sorted[0] ?? 0),
@@ -321,8 +321,4 @@ function goodnessOfFit({ reference, current }: Counts): Test {
 function populationStd(sorted: Float64Array): number {
   const { std } = meanAndStd(sorted);
   return (std ?? 0) * Math.sqrt((sorted.length - 1) / sorted.length);
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -1,3 +1,5 @@
+import type { Storage } from "./preset.ts";
+
 /**
  * Edges of so many bins of one width, as `numpy.linspace` has them.
  *
@@ -47,7 +49,7 @@ export function sturgesEdges({
   readonly min: number;
   readonly max: number;
   readonly size: number;
-  readonly storage: "whole" | "other";
+  readonly storage: Storage;
 }): number[] {
   const width = (max - min) / (Math.log2(size) + 1);
   return edgesOfWidth(min, max, storage === "whole" && width > 0 ? Math.max(1, width) : width);

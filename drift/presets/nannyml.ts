@@ -14,6 +14,7 @@ import {
   notCompared,
   type Preset,
   type PresetColumn,
+  sum,
   usableValues,
 } from "./preset.ts";
 
@@ -222,8 +223,4 @@ function chiSquareResult(baseline: CategoricalSide, current: CategoricalSide): S
     threshold_on: "p_value",
     definition: `NannyML "chi2": contingency statistic, with Yates' correction for two categories; drift below the threshold`,
   };
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

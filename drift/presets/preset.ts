@@ -24,14 +24,16 @@ export interface CategoricalSide {
 
 export type Side = NumericSide | CategoricalSide;
 
+export type Storage = "whole" | "other";
+
 /** A column as another tool would get it. */
 export interface PresetColumn {
   readonly name: string;
   readonly type: ColumnType;
   /** `stated` by the user: then the tool's own guess of what the column is does not count. */
   readonly typeFrom: "found" | "stated";
-  /** Whether the file stores whole numbers; some tools take few different ones as categories. */
-  readonly storage: "whole" | "other";
+  /** Whether each file stores whole numbers; some tools take few different ones as categories. */
+  readonly storage: { readonly baseline: Storage; readonly current: Storage };
   readonly baseline: Side;
   readonly current: Side;
   /** The baseline in pieces, for a tool that takes its threshold from them; else none. */
@@ -82,6 +84,16 @@ export interface Preset {
  */
 export function usableValues(side: Side): number {
   return side.kind === "numeric" ? side.sorted.length : side.rows - side.missing;
+}
+
+/**
+ * The sum of some numbers.
+ *
+ * @example
+ * sum([1, 2, 3]); // 6
+ */
+export function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { PresetName } from "../../schema/preset-name.ts";
+import { azure } from "./azure.ts";
 import { evidently } from "./evidently.ts";
 import { nannyml } from "./nannyml.ts";
 import type { Preset } from "./preset.ts";
@@ -7,4 +8,5 @@ import type { Preset } from "./preset.ts";
 export const FOREIGN_PRESETS: Readonly<Record<Exclude<PresetName, "leeway">, Preset>> = {
   evidently,
   nannyml,
+  azure,
 };

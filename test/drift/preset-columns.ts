@@ -44,13 +44,16 @@ export function column(
     name: "x",
     type: baseline.kind,
     typeFrom: "found",
-    storage: "other",
+    storage: { baseline: "other", current: "other" },
     baseline,
     current,
     chunks: [],
     ...more,
   };
 }
+
+/** Both files store whole numbers. */
+export const WHOLE = { baseline: "whole", current: "whole" } as const;
 
 /** The rows of the bike data as text, per column. */
 export function readBikes(): {

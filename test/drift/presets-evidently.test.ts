@@ -4,7 +4,7 @@ import { evidently } from "../../drift/presets/evidently.ts";
 import type { Finding, PresetColumn } from "../../drift/presets/preset.ts";
 import { haveFixtures, WITHOUT_FIXTURES } from "../fixtures.ts";
 import { expectRelative } from "./expect-relative.ts";
-import { categories, column, counted, numbers, readBikes } from "./preset-columns.ts";
+import { categories, column, counted, numbers, readBikes, WHOLE } from "./preset-columns.ts";
 
 const judge = (given: PresetColumn): Finding => evidently.judge(given);
 
@@ -182,7 +182,7 @@ describe.skipIf(!haveFixtures)(
         psi: 0.023054252010557646,
       },
     ] as const;
-    const WHOLE = ["cnt", "hr", "season", "weathersit", "workingday", "weekday"];
+    const INTEGERS = ["cnt", "hr", "season", "weathersit", "workingday", "weekday"];
     const bikes = haveFixtures ? readBikes() : undefined;
 
     it.each(ANSWERS)("$of, $size baseline: $test with $score", (answer) => {
@@ -198,7 +198,7 @@ describe.skipIf(!haveFixtures)(
         column(
           numbers(answer.size === "large" ? before : before.slice(0, 800)),
           numbers(within("2012-01", "2012-02")),
-          { storage: WHOLE.includes(answer.of) ? "whole" : "other" },
+          { ...(INTEGERS.includes(answer.of) ? { storage: WHOLE } : {}) },
         ),
       );
       const primary = answer.test === "z" || answer.test === "chi" ? "chi_square" : answer.test;
@@ -269,10 +269,10 @@ describe("Evidently's rule", () => {
   it("takes few whole numbers as categories unless their type is stated or a value is missing", () => {
     const values = Array.from({ length: 2_000 }, (_, i) => i % 8);
     const whole = (more: Partial<PresetColumn>, now: readonly (number | null)[] = values) =>
-      judge(column(numbers(values), numbers(now), { storage: "whole", ...more })).primary;
+      judge(column(numbers(values), numbers(now), { storage: WHOLE, ...more })).primary;
     expect(whole({})).toBe("jensen_shannon");
     expect(whole({ typeFrom: "stated" })).toBe("wasserstein");
-    expect(whole({ storage: "other" })).toBe("wasserstein");
+    expect(whole({ storage: { baseline: "whole", current: "other" } })).toBe("wasserstein");
     expect(whole({}, [...values, null])).toBe("wasserstein");
   });
 

@@ -44,7 +44,7 @@ export function ksExactP(d: number, n: number, m: number): number {
 
 /**
  * The p-value that scipy's `ks_2samp` picks by itself: exact up to 10,000 rows a side, asymptotic above; here asymptotic too where the exact
- * one would take more than 20 million steps (the two differ in the third digit by then).
+ * one would take more than 20 million steps (they differ by 2 % there).
  *
  * @throws RangeError as `ksExactP`.
  * @example

@@ -3,6 +3,7 @@ import { azure } from "./azure.ts";
 import { evidently } from "./evidently.ts";
 import { nannyml } from "./nannyml.ts";
 import type { Preset } from "./preset.ts";
+import { sagemaker } from "./sagemaker.ts";
 import { tfdv } from "./tfdv.ts";
 
 /** The presets that reproduce another tool, by the name of `--preset`. */
@@ -11,4 +12,5 @@ export const FOREIGN_PRESETS: Readonly<Record<Exclude<PresetName, "leeway">, Pre
   nannyml,
   azure,
   tfdv,
+  sagemaker,
 };

@@ -40,7 +40,7 @@ describe("drift compare --preset", () => {
   it.each([
     {
       flags: ["--preset", "nobody"],
-      says: "--preset nobody is not known: there are leeway, evidently, nannyml",
+      says: "--preset nobody is not known: there are leeway, evidently, nannyml, azure, tfdv, sagemaker",
     },
     {
       flags: ["--preset", "nannyml", "--false-alarms", "0.01"],

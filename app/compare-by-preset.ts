@@ -3,10 +3,10 @@ import { isNumeric } from "../drift/baseline-column.ts";
 import { summaries } from "../drift/measure-column.ts";
 import { observeNumeric } from "../drift/observed-column.ts";
 import { judgeColumnByPreset, judgeDatasetByPreset } from "../drift/presets/judge-by-preset.ts";
-import type { Preset, Side, Storage } from "../drift/presets/preset.ts";
+import type { Preset, Storage } from "../drift/presets/preset.ts";
 import type { ComparedWindow } from "../schema/compare-result.ts";
 import type { ColumnResult, ColumnType } from "../schema/drift-result.ts";
-import type { Dataset, DatasetColumn } from "../store/dataset.ts";
+import type { Dataset, DatasetColumn, Slice } from "../store/dataset.ts";
 import { type ColumnValues, describeColumn, readColumn, unusable } from "./build-baseline.ts";
 import { type Part, windowsOf } from "./compare-windows.ts";
 
@@ -35,14 +35,17 @@ export async function compareByPreset(preset: Preset, comparison: Comparison): P
   let rows: readonly number[] = parts.map(() => 0);
   for (const [i, column] of columns.entries()) {
     comparison.onProgress?.(i, columns.length);
-    const before = await readColumn(baseline, column);
-    const chunks: Side[] = [];
-    for (const { slice } of pieces) chunks.push(await readColumn(baseline, column, slice));
+    const [[before, ...chunks], windows] = await Promise.all([
+      readAll(baseline, column, [undefined, ...pieces.map(({ slice }) => slice)]),
+      readAll(
+        current,
+        column,
+        parts.map(({ slice }) => slice),
+      ),
+    ]);
+    if (!before) throw new RangeError(`column "${column.name}" was not read`);
     const described = describeColumn(column, "input", before);
-    const ofWindows: number[] = [];
-    for (const [w, { slice }] of parts.entries()) {
-      const now = await readColumn(current, column, slice);
-      ofWindows.push(now.rows);
+    for (const [w, now] of windows.entries()) {
       results[w]?.push(
         judgeColumnByPreset(
           preset,
@@ -59,13 +62,23 @@ export async function compareByPreset(preset: Preset, comparison: Comparison): P
         ),
       );
     }
-    rows = ofWindows;
+    rows = windows.map((window) => window.rows);
   }
   comparison.onProgress?.(columns.length, columns.length);
   return parts.map(({ from, to }, w) => {
     const all = [...(results[w] ?? []), ...absent];
     return { from, to, rows: rows[w] ?? 0, columns: all, dataset: judgeDatasetByPreset(preset, all) };
   });
+}
+
+async function readAll(
+  dataset: Dataset,
+  column: DatasetColumn,
+  slices: readonly (Slice | undefined)[],
+): Promise<ColumnValues[]> {
+  const values: ColumnValues[] = [];
+  for (const slice of slices) values.push(await readColumn(dataset, column, slice));
+  return values;
 }
 
 /** The baseline in pieces as long as the window; in ten of equal size and the rest without one. */

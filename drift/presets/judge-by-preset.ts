@@ -3,7 +3,7 @@ import type { ColumnResult, ColumnSummary, QualityCheck, Verdict } from "../../s
 import { type Finding, type Preset, type PresetColumn, type Side, short, usableValues } from "./preset.ts";
 
 /** What a preset's rules never ask: said beside every verdict. */
-export const NO_BUDGET = "no false-alarm budget is kept";
+const NO_BUDGET = "no false-alarm budget is kept";
 
 /** What the comparison of a column shows of both sides, as in every result. */
 export interface Shown {

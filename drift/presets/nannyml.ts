@@ -14,6 +14,7 @@ import {
   notCompared,
   type Preset,
   type PresetColumn,
+  type Side,
   sum,
   usableValues,
 } from "./preset.ts";
@@ -52,7 +53,7 @@ export const nannyml: Preset = {
   judge,
   judgeDataset: (drifted, checked) => ({
     verdict: drifted > 0 ? "drifted" : "stable",
-    because: `${drifted} of ${checked} columns alert, and as it has no rule for a whole data set any alert is taken`,
+    because: `${drifted} of ${checked} columns alert; it has no rule for a whole data set, so that one alert is enough here`,
   }),
 };
 
@@ -61,11 +62,8 @@ type Distances = Readonly<Partial<Record<StatisticName, number>>>;
 function judge(column: PresetColumn): Finding {
   const { baseline, current, chunks } = column;
   if (column.type === "timestamp") return notCompared("it compares no times");
-  const measure =
-    baseline.kind === "numeric" ? numericDistances(baseline) : categoricalDistances(baseline.counts);
-  const filled = chunks.filter((chunk) => usableValues(chunk) > 0);
-  if (filled.length === 0) return notCompared("no chunk of the baseline holds a value");
-  const ofChunks = filled.map(measure);
+  const { measure, ofChunks } = calibrate(baseline, chunks);
+  if (ofChunks.length === 0) return notCompared("no chunk of the baseline holds a value");
   const statistics: Record<string, StatisticResult | null> = {};
   const found = measure(current);
   for (const [name, text] of Object.entries(baseline.kind === "numeric" ? NUMERIC : CATEGORICAL)) {
@@ -79,7 +77,7 @@ function judge(column: PresetColumn): Finding {
       value,
       threshold: name === "ks" ? Math.min(1, limit) : limit,
       threshold_on: "value",
-      definition: `NannyML ${text}; drift above the threshold, the mean plus ${DEVIATIONS} standard deviations over ${filled.length} chunks of the baseline`,
+      definition: `NannyML ${text}; drift above the threshold, the mean plus ${DEVIATIONS} standard deviations over ${ofChunks.length} chunks of the baseline`,
     };
   }
   if (baseline.kind === "categorical" && current.kind === "categorical")
@@ -91,8 +89,30 @@ function judge(column: PresetColumn): Finding {
     limit: decisive.threshold ?? 0,
     reached: "above",
     words: (value) =>
-      `Jensen–Shannon distance ${value}, held to the mean and ${DEVIATIONS} standard deviations of ${filled.length} ${filled.length === 1 ? "chunk" : "chunks"} of the baseline`,
+      `Jensen–Shannon distance ${value}, held to the mean and ${DEVIATIONS} standard deviations of ${ofChunks.length} ${ofChunks.length === 1 ? "chunk" : "chunks"} of the baseline`,
   });
+}
+
+interface Calibration {
+  readonly measure: (chunk: Side) => Distances;
+  /** Of every chunk of the baseline that holds a value. */
+  readonly ofChunks: readonly Distances[];
+}
+
+/** A column's chunks are the same for every window: what they gave is kept with them. */
+const calibrations = new WeakMap<readonly Side[], Calibration>();
+
+function calibrate(baseline: Side, chunks: readonly Side[]): Calibration {
+  const known = calibrations.get(chunks);
+  if (known) return known;
+  const measure =
+    baseline.kind === "numeric" ? numericDistances(baseline) : categoricalDistances(baseline.counts);
+  const ofChunks = chunks
+    .filter((chunk) => usableValues(chunk) > 0)
+    .map((chunk) => measure(chunk.kind === "numeric" ? { ...chunk, infinite: 0 } : chunk));
+  const found = { measure, ofChunks };
+  calibrations.set(chunks, found);
+  return found;
 }
 
 const NUMERIC = {
@@ -120,7 +140,7 @@ export function upperThreshold(values: readonly number[]): number {
   return mean + DEVIATIONS * Math.sqrt(sum(values.map((value) => (value - mean) ** 2)) / values.length);
 }
 
-function numericDistances(baseline: NumericSide): (chunk: PresetColumn["current"]) => Distances {
+function numericDistances(baseline: NumericSide): (chunk: Side) => Distances {
   const reference = baseline.sorted;
   const edges = doaneEdges(reference);
   const before = countInBins(reference, edges);
@@ -181,9 +201,7 @@ function estimatedDistances(
   };
 }
 
-function categoricalDistances(
-  reference: ReadonlyMap<string, number>,
-): (chunk: PresetColumn["current"]) => Distances {
+function categoricalDistances(reference: ReadonlyMap<string, number>): (chunk: Side) => Distances {
   const categories = [...reference.keys()];
   const before = [...reference.values(), 0];
   return (chunk) => {

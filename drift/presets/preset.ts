@@ -40,12 +40,6 @@ export interface PresetColumn {
   readonly chunks: readonly Side[];
 }
 
-/** One number of a tool with the tool's limit for it. */
-export interface Score {
-  readonly statistic: StatisticName;
-  readonly result: StatisticResult;
-}
-
 /** What a tool's rule says of a column. */
 export interface Finding {
   readonly verdict: Verdict;
@@ -126,7 +120,7 @@ export function byDistance(
       : "not above";
   return {
     verdict: drifted ? "drifted" : "stable",
-    because: `${words(short(value))}, ${side} ${short(limit)}`,
+    because: `${words(apartFrom(limit, value))}, ${side} ${short(limit)}`,
     primary,
     statistics,
     distance: { value, limit },
@@ -157,7 +151,7 @@ export function byPValue(
       : "not below";
   return {
     verdict: drifted ? "drifted" : "stable",
-    because: `p = ${short(pValue)} of the ${test}, ${side} ${short(limit)}`,
+    because: `p = ${apartFrom(limit, pValue)} of the ${test}, ${side} ${short(limit)}`,
     primary,
     statistics,
     distance: null,
@@ -170,6 +164,11 @@ interface PValue {
   readonly limit: number;
   readonly reached: "at-most" | "below";
   readonly test: string;
+}
+
+/** A number in three digits, in more where it would read like the limit that it is not. */
+function apartFrom(limit: number, value: number): string {
+  return short(value) === short(limit) ? String(Number(value.toPrecision(9))) : short(value);
 }
 
 /**

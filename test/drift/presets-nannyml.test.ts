@@ -208,6 +208,8 @@ describe("NannyML's rule", () => {
     const infinite = of(numbers([5, 5, Number.POSITIVE_INFINITY]));
     expect(infinite.verdict).toBe("drifted");
     expect(infinite.statistics.ks).toBeNull();
+    const inBaseline = of(constant(7), [numbers([5, 5, Number.NEGATIVE_INFINITY])]);
+    expect(inBaseline.statistics.ks?.threshold).toBe(0);
     expect(of(constant(5), [numbers([null])]).verdict).toBe("error");
     expect(nannyml.judge(column(constant(5), constant(5), { type: "timestamp" })).verdict).toBe("error");
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { sagemaker } from "../../drift/presets/sagemaker.ts";
+import { distanceOfChance, sagemaker } from "../../drift/presets/sagemaker.ts";
 import { haveFixtures, WITHOUT_FIXTURES } from "../fixtures.ts";
 import { expectRelative } from "./expect-relative.ts";
 import { column, counted, numbers, readBikes } from "./preset-columns.ts";
@@ -57,6 +57,11 @@ describe("SageMaker's rule", () => {
     expect(found.because).toMatch(
       /^L-infinity distance 0\.\d+ \(0\.\d+ less 0\.0298 for chance\), (not )?above 0\.1$/,
     );
+  });
+
+  it("takes 1.8 sqrt((n + m) / (n m)) for chance", () => {
+    // deequ, KLLDistanceTest: sizes 107 and 304, simple 0.475313…, robust by alpha = 0.003 0.27263380…; by c = 1.8 0.27298150…
+    expectRelative(0.47531357599606494 - distanceOfChance({ n: 107, m: 304 }), 0.27298150100888496, 1e-12);
   });
 
   it("calls nothing among few rows", () => {

@@ -1,6 +1,9 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Collector } from "../collector/collector.ts";
 import { type BatchFormat, readBody } from "../collector/request-body.ts";
+import { readShortBody } from "../collector/short-body.ts";
+import type { SmallRequest } from "../collector/small-request.ts";
+import type { IngestAnswer } from "../schema/record.ts";
 import type { Guard } from "./auth.ts";
 import { type DirectAnswer, requestIdOf, SECURITY_HEADERS } from "./listen.ts";
 import type { Log } from "./log.ts";
@@ -17,61 +20,128 @@ const FORMATS: ReadonlyMap<string | undefined, BatchFormat> = new Map([
   ["application/x-ndjson", "ndjson"],
 ]);
 
+/** A body that is no longer than that is taken together with others that came in at the same moment. */
+const SMALL_BYTES = 64 * 1024;
+
+interface IngestCall {
+  readonly what: "records" | "labels";
+  readonly model: string;
+  readonly format: BatchFormat;
+  readonly header: (name: string) => string | undefined;
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly requestId: string;
+}
+
+interface Options {
+  readonly collector: Pick<
+    Collector,
+    "limits" | "receiveLabels" | "receiveRecords" | "receiveTogether" | "reserve"
+  >;
+  readonly guard: Guard;
+  readonly log: Log;
+}
+
 /**
  * Takes in records and labels sent as JSON or NDJSON without the router, which costs more per call than storing a
  * record does. Whatever is not plainly such a call, or not allowed, is left to the router: it answers the same and
  * says what is wrong.
  */
-export function directIngest({
-  collector,
-  guard,
-  log,
-}: {
-  readonly collector: Pick<Collector, "limits" | "receiveLabels" | "receiveRecords" | "reserve">;
-  readonly guard: Guard;
-  readonly log: Log;
-}): DirectAnswer {
-  return (incoming, outgoing) => {
-    if (incoming.method !== "POST") return false;
-    const path = incoming.url ?? "";
-    const [, model, what] = INGEST.exec(path) ?? [];
-    if (model === undefined || log.isLevelEnabled("debug")) return false; // the router notes every call then
-    const { headers } = incoming;
-    const format = FORMATS.get(headers["content-type"]);
-    if (format === undefined || headers["ce-specversion"] !== undefined) return false;
-    const header = (name: string) => {
-      const value = headers[name];
-      return typeof value === "string" ? value : undefined;
+export function directIngest({ collector, guard, log }: Options): DirectAnswer {
+  let small: SmallRequest[] = [];
+  const takeTogether = () => {
+    const requests = small;
+    small = [];
+    collector.receiveTogether(requests);
+  };
+  const readSmall = (call: IngestCall, bytes: number) => {
+    const { what, model, format, header, incoming } = call;
+    const room = collector.reserve();
+    const failed = (error: unknown) => {
+      room.release();
+      refuse(call, error, log);
     };
     try {
-      guard({ method: "POST", path, header }, "ingest");
+      room.grow(bytes);
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    readShortBody(incoming, {
+      read: (body) => {
+        const batch = { bytes: body, format, idempotencyKey: header("idempotency-key") };
+        const answered = (answer: IngestAnswer) => {
+          room.release();
+          accept(call, answer);
+        };
+        if (small.push({ what, model, batch, answered, failed }) === 1) setImmediate(takeTogether);
+      },
+      brokenOff: () => room.release(),
+    });
+  };
+  return (incoming, outgoing) => {
+    if (log.isLevelEnabled("debug")) return false; // the router notes every call then
+    const call = callOf(incoming, outgoing);
+    if (!call) return false;
+    try {
+      guard({ method: "POST", path: incoming.url ?? "", header: call.header }, "ingest");
     } catch {
       return false;
     }
-    const take = async () => {
-      const room = collector.reserve();
-      try {
-        const request = { headers: { get: (name: string) => header(name) ?? null }, body: null };
-        const bytes = await readBody({ request, incoming }, collector.limits, room);
-        const batch = { bytes, format, idempotencyKey: header("idempotency-key") };
-        return await (what === "records"
-          ? collector.receiveRecords(model, batch)
-          : collector.receiveLabels(model, batch));
-      } finally {
-        room.release();
-      }
-    };
-    const requestId = requestIdOf(incoming);
-    take()
-      .then((answer) =>
-        send(outgoing, 202, requestId, JSON.stringify(answer), ["content-type", "application/json"]),
-      )
-      .catch(async (error) => {
-        const response = await mishapResponse(error, { log, requestId, incoming, method: "POST", path });
-        send(outgoing, response.status, requestId, await response.text(), [...response.headers].flat());
-      });
+    const bytes = Number(incoming.headers["content-length"]);
+    const isSmall = bytes <= Math.min(SMALL_BYTES, collector.limits.bodyBytes);
+    if (isSmall && incoming.headers["content-encoding"] === undefined) readSmall(call, bytes);
+    else {
+      takeLong(collector, call).then(
+        (answer) => accept(call, answer),
+        (error: unknown) => refuse(call, error, log),
+      );
+    }
     return true;
   };
+}
+
+function callOf(incoming: IncomingMessage, outgoing: ServerResponse): IngestCall | undefined {
+  if (incoming.method !== "POST") return undefined;
+  const [, model, what] = INGEST.exec(incoming.url ?? "") ?? [];
+  if (model === undefined) return undefined;
+  const { headers } = incoming;
+  const format = FORMATS.get(headers["content-type"]);
+  if (format === undefined || headers["ce-specversion"] !== undefined) return undefined;
+  const header = (name: string) => {
+    const value = headers[name];
+    return typeof value === "string" ? value : undefined;
+  };
+  const requestId = requestIdOf(incoming);
+  return { what: what as IngestCall["what"], model, format, header, incoming, outgoing, requestId }; // one of two in the pattern
+}
+
+async function takeLong(
+  collector: Options["collector"],
+  { what, model, format, header, incoming }: IngestCall,
+): Promise<IngestAnswer> {
+  const room = collector.reserve();
+  try {
+    const request = { headers: { get: (name: string) => header(name) ?? null }, body: null };
+    const bytes = await readBody({ request, incoming }, collector.limits, room);
+    const batch = { bytes, format, idempotencyKey: header("idempotency-key") };
+    return await (what === "records"
+      ? collector.receiveRecords(model, batch)
+      : collector.receiveLabels(model, batch));
+  } finally {
+    room.release();
+  }
+}
+
+function accept({ outgoing, requestId }: IngestCall, answer: IngestAnswer): void {
+  send(outgoing, 202, requestId, JSON.stringify(answer), ["content-type", "application/json"]);
+}
+
+function refuse({ incoming, outgoing, requestId }: IngestCall, error: unknown, log: Log): void {
+  const call = { log, requestId, incoming, method: "POST", path: incoming.url ?? "" };
+  void mishapResponse(error, call).then(async (response) =>
+    send(outgoing, response.status, requestId, await response.text(), [...response.headers].flat()),
+  );
 }
 
 function send(

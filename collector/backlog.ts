@@ -70,12 +70,16 @@ export class Backlog {
     if (this.#enough() && !this.#failure) this.#begin();
   }
 
+  get hasRoom(): boolean {
+    return this.bytes <= this.#limits.backlogBytes;
+  }
+
   /**
    * Resolves when there is room for more.
    * @throws ServiceError `unavailable` when loading fails, `queue-full` when it takes too long.
    */
   async room(): Promise<void> {
-    while (this.bytes > this.#limits.backlogBytes) {
+    while (!this.hasRoom) {
       if (this.#failure) {
         throw new ServiceError(
           "unavailable",

@@ -14,19 +14,17 @@ import { RecordStore, type TimeWindow } from "../store/records.ts";
 import { type DeletedPiece, deleteBefore } from "../store/retention.ts";
 import { retypeColumns } from "../store/retype-columns.ts";
 import { Backlog } from "./backlog.ts";
+import { type Batch, BatchIntake } from "./batch-intake.ts";
 import { type CollectSettings, collectRules } from "./collect-settings.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { type CollectorLimits, defaultLimits } from "./limits.ts";
-import { ModelRows } from "./model-rows.ts";
-import type { RecordIssue } from "./record-issues.ts";
+import { ModelRows, type RowsInUse } from "./model-rows.ts";
 import type { RecordRows } from "./record-rows.ts";
-import { type RecordSlices, recordSlices } from "./record-slices.ts";
 import { recoverJournal, settleSeed } from "./recover-journal.ts";
-import type { BatchFormat } from "./request-body.ts";
 import { type Reservation, Reservations } from "./reservations.ts";
-import type { Outcome, RequestContext, Rows } from "./rows.ts";
+import type { Rows } from "./rows.ts";
+import { isLasting, type SmallRequest, type TakenRequest } from "./small-request.ts";
 import { SpareMemory } from "./spare-memory.ts";
-import { outcomesOf, Tally } from "./tally.ts";
 import { instantOf } from "./timestamp.ts";
 
 export interface CollectorOptions {
@@ -38,14 +36,6 @@ export interface CollectorOptions {
   readonly limits?: Partial<CollectorLimits>;
   /** What is collected of models, where it is not everything as it comes. */
   readonly collect?: CollectSettings;
-}
-
-/** One request's records or labels, as they came. */
-export interface Batch {
-  readonly bytes: Uint8Array;
-  readonly format: BatchFormat;
-  /** Gives records without an id one that a repeat of the request will have too. */
-  readonly idempotencyKey?: string | undefined;
 }
 
 /** A Parquet file of a window, to be sent and then removed. */
@@ -152,39 +142,67 @@ export class Collector {
    * Takes scored instances in. When it returns, those counted as stored or duplicates survive a crash.
    * @throws ServiceError `invalid-input` when the body as a whole cannot be read, `queue-full`, `unavailable`.
    */
-  async receiveRecords(model: string, batch: Batch): Promise<IngestAnswer> {
-    const { models, metrics } = this.#parts;
-    const { records, done } = models.use(model);
-    try {
-      const answer = await this.#receive(records, batch);
-      for (const [outcome, count] of outcomesOf(answer)) {
-        metrics.count("leeway_records_total", { model, outcome }, count);
-      }
-      if (answer.sampled_out) {
-        metrics.count("leeway_records_total", { model, outcome: "sampled_out" }, answer.sampled_out);
-      }
-      if (records.mismatches > 0)
-        metrics.count("leeway_type_mismatches_total", { model }, records.mismatches);
-      records.mismatches = 0;
-      return answer;
-    } finally {
-      done();
-    }
+  receiveRecords(model: string, batch: Batch): Promise<IngestAnswer> {
+    return this.#receiveInto("records", model, batch);
   }
 
   /** Takes ground truth in, which may come before its record. Promises what `receiveRecords` does. */
-  async receiveLabels(model: string, batch: Batch): Promise<IngestAnswer> {
-    const { models, metrics } = this.#parts;
-    const { labels, done } = models.use(model);
+  receiveLabels(model: string, batch: Batch): Promise<IngestAnswer> {
+    return this.#receiveInto("labels", model, batch);
+  }
+
+  async #receiveInto(what: "records" | "labels", model: string, batch: Batch): Promise<IngestAnswer> {
+    const inUse = this.#parts.models.use(model);
     try {
-      const answer = await this.#receive(labels, batch);
-      for (const [outcome, count] of outcomesOf(answer)) {
-        metrics.count("leeway_labels_total", { model, outcome }, count);
-      }
+      const answer = await this.#receive(inUse[what], batch);
+      this.#count(what, model, answer, inUse.records);
       return answer;
     } finally {
-      done();
+      inUse.done();
     }
+  }
+
+  /**
+   * As `receiveRecords` and `receiveLabels`, for small requests that came in at the same moment: one after the other at once, and then all of them
+   * are made durable together. A promise and a turn of their own for each would cost as much as the storing.
+   */
+  receiveTogether(requests: readonly SmallRequest[]): void {
+    const started = performance.now();
+    const failures = this.#groups.failures;
+    const taken: TakenRequest[] = [];
+    let lasting = 0;
+    for (const request of requests) {
+      const { what, model, batch, answered, failed } = request;
+      try {
+        const one = this.#takeNow(request);
+        if (one === "later") void this.#receiveInto(what, model, batch).then(answered, failed);
+        else {
+          taken.push(one);
+          if (isLasting(one.answer)) lasting++;
+        }
+      } catch (error) {
+        failed(error);
+      }
+    }
+    const durable = lasting > 0 ? this.#groups.commit(lasting) : Promise.resolve();
+    void durable.then(() => {
+      const lost = this.#groups.failures !== failures;
+      const seconds = (performance.now() - started) / 1000;
+      for (const { request, inUse, answer } of taken) {
+        const { what, model, answered, failed } = request;
+        try {
+          if (lost && isLasting(answer)) failed(this.#groups.lastFailure);
+          else {
+            this.#count(what, model, answer, inUse.records);
+            this.#parts.metrics.observe("leeway_ingest_duration_seconds", {}, seconds);
+            answered(answer);
+          }
+        } finally {
+          inUse.done();
+          this.#requestDone();
+        }
+      }
+    });
   }
 
   /**
@@ -195,7 +213,7 @@ export class Collector {
     model: string,
     work: (inside: TableInside) => Promise<IngestAnswer>,
   ): Promise<IngestAnswer> {
-    const { models, metrics, loader } = this.#parts;
+    const { models, loader } = this.#parts;
     const { records, done } = models.use(model);
     try {
       return await this.#whileOpen(async () => {
@@ -211,9 +229,7 @@ export class Collector {
         const answer = await storing;
         if (answer.duplicates > 0) await this.#groups.commit();
         if (this.#groups.failures !== failures) throw this.#groups.lastFailure;
-        for (const [outcome, count] of outcomesOf(answer)) {
-          metrics.count("leeway_records_total", { model, outcome }, count);
-        }
+        this.#count("records", model, answer, records);
         return answer;
       });
     } finally {
@@ -279,7 +295,7 @@ export class Collector {
       const started = performance.now();
       const failures = this.#groups.failures;
       const answer = await this.#take(rows, batch);
-      if (answer.stored + answer.duplicates > 0) await this.#groups.commit();
+      if (isLasting(answer)) await this.#groups.commit();
       // A duplicate may be one of a record that was on its way and did not arrive.
       if (this.#groups.failures !== failures) throw this.#groups.lastFailure;
       if (answer.duplicates > 0) await this.#storing.get(rows);
@@ -289,69 +305,84 @@ export class Collector {
   }
 
   async #whileOpen<T>(work: () => Promise<T>): Promise<T> {
+    this.#requestBegins();
+    try {
+      return await work();
+    } finally {
+      this.#requestDone();
+    }
+  }
+
+  #requestBegins(): void {
     if (this.#state === "closing") {
       throw new ServiceError("unavailable", "the service is stopping: try again", { retryAfterSeconds: 2 });
     }
     this.#requests++;
-    try {
-      return await work();
-    } finally {
-      this.#requests--;
-      if (this.#requests === 0) this.#lastRequestDone?.();
-    }
   }
 
-  async #take(rows: Rows, { bytes, format, idempotencyKey }: Batch): Promise<IngestAnswer> {
-    const { backlog, now } = this.#parts;
-    await backlog.room();
-    const slices = recordSlices(bytes, format);
-    const receivedAt = now();
-    const context: RequestContext = {
-      receivedAt: instantOf(receivedAt),
-      idFor: (index) =>
-        idempotencyKey === undefined
-          ? this.#ids.generateOrResetCore(receivedAt.getTime(), 10_000).toString()
-          : `${idempotencyKey}:${index}`,
-    };
-    const tally = new Tally(this.limits.namedErrors);
-    let turnEnd = TURN_BYTES;
-    for (let index = 0; ; index++) {
-      const kind = slices.next();
-      if (kind === "end") return tally.answer();
-      const outcome = this.#takeOne(rows, kind, slices, context, index, bytes);
-      tally.add(index, outcome);
-      if (outcome === "stored" && this.#groups.appended(rows) === "frame-full") void this.#groups.commit();
-      if (slices.to > turnEnd) {
-        turnEnd = slices.to + TURN_BYTES;
-        await scheduler.yield();
-        await backlog.room();
-      }
-    }
+  #requestDone(): void {
+    this.#requests--;
+    if (this.#requests === 0) this.#lastRequestDone?.();
   }
 
-  #takeOne(
-    rows: Rows,
-    kind: "bounds" | "value" | "not-utf8",
-    slices: RecordSlices,
-    context: RequestContext,
-    index: number,
-    bytes: Uint8Array,
-  ): Outcome | readonly RecordIssue[] {
-    if (kind === "not-utf8") return [{ path: "", message: "is not UTF-8" }];
-    if (kind === "value") return rows.parse(slices.value, context, index);
-    const outcome = rows.scan(bytes, slices, context, index);
-    if (outcome !== "unusual") return outcome;
-    let value: unknown;
+  /** What has to wait for something, or is long, is for later. */
+  #takeNow(request: SmallRequest): TakenRequest | "later" {
+    const { what, model, batch } = request;
+    const { models, backlog } = this.#parts;
+    if (!backlog.hasRoom || this.#storing.size > 0 || batch.bytes.length > TURN_BYTES) return "later";
+    this.#requestBegins();
+    let inUse: RowsInUse | undefined;
     try {
-      value = JSON.parse(
-        Buffer.from(bytes.buffer, bytes.byteOffset + slices.from, slices.to - slices.from).toString(),
-      );
+      inUse = models.use(model);
+      const intake = this.#intake(inUse[what], batch);
+      intake.go(TURN_BYTES);
+      return { request, inUse, answer: intake.answer() };
     } catch (error) {
-      const message = `is not JSON: ${error instanceof Error ? error.message : String(error)}`;
-      if (slices.body === "unread") throw new ServiceError("invalid-input", `the body ${message}`);
-      return [{ path: "", message }];
+      inUse?.done();
+      this.#requestDone();
+      throw error;
     }
-    return rows.parse(value, context, index);
+  }
+
+  async #take(rows: Rows, batch: Batch): Promise<IngestAnswer> {
+    const { backlog } = this.#parts;
+    await backlog.room();
+    const intake = this.#intake(rows, batch);
+    while (intake.go(TURN_BYTES) === "more") {
+      await scheduler.yield();
+      await backlog.room();
+    }
+    return intake.answer();
+  }
+
+  #intake(rows: Rows, batch: Batch): BatchIntake {
+    const receivedAt = this.#parts.now();
+    const { idempotencyKey } = batch;
+    const idFor = (index: number) =>
+      idempotencyKey === undefined
+        ? this.#ids.generateOrResetCore(receivedAt.getTime(), 10_000).toString()
+        : `${idempotencyKey}:${index}`;
+    return new BatchIntake(rows, batch, {
+      context: { receivedAt: instantOf(receivedAt), idFor },
+      namedErrors: this.limits.namedErrors,
+      onStored: () => {
+        if (this.#groups.appended(rows) === "frame-full") void this.#groups.commit();
+      },
+    });
+  }
+
+  #count(what: "records" | "labels", model: string, answer: IngestAnswer, records: RecordRows): void {
+    const { metrics } = this.#parts;
+    const { stored, duplicates, rejected, sampled_out = 0 } = answer;
+    const name = what === "records" ? "leeway_records_total" : "leeway_labels_total";
+    if (stored > 0) metrics.count(name, { model, outcome: "stored" }, stored);
+    if (duplicates > 0) metrics.count(name, { model, outcome: "duplicate" }, duplicates);
+    if (rejected > 0) metrics.count(name, { model, outcome: "rejected" }, rejected);
+    if (sampled_out > 0)
+      metrics.count("leeway_records_total", { model, outcome: "sampled_out" }, sampled_out);
+    if (what === "labels") return;
+    if (records.mismatches > 0) metrics.count("leeway_type_mismatches_total", { model }, records.mismatches);
+    records.mismatches = 0;
   }
 }
 

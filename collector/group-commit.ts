@@ -69,9 +69,11 @@ export class GroupCommit {
   /**
    * Resolves when everything appended so far has been tried: with those before it, group by group. Whether it failed
    * is told by `failures`, which has grown then.
+   *
+   * @param requests - How many wait for it.
    */
-  commit(): Promise<void> {
-    this.#waiting++;
+  commit(requests = 1): Promise<void> {
+    this.#waiting += requests;
     this.#next ??= this.#lastButOne.then(async () => {
       await this.#gather();
       this.#next = undefined;

@@ -11,7 +11,7 @@ import { type LabelIndexes, LabelRows } from "./label-rows.ts";
 import { RecordRows } from "./record-rows.ts";
 
 /** The rows of a model that a request works on; `done` when it is answered. */
-interface RowsInUse {
+export interface RowsInUse {
   readonly records: RecordRows;
   readonly labels: LabelRows;
   done(): void;

@@ -37,16 +37,3 @@ export class Tally {
     };
   }
 }
-
-export function outcomesOf({
-  stored,
-  duplicates,
-  rejected,
-}: IngestAnswer): readonly (readonly ["stored" | "duplicate" | "rejected", number])[] {
-  const all = [
-    ["stored", stored],
-    ["duplicate", duplicates],
-    ["rejected", rejected],
-  ] as const;
-  return all.filter(([, count]) => count > 0);
-}

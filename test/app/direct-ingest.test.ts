@@ -1,3 +1,7 @@
+import { once } from "node:events";
+import { rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { startService } from "./test-service.ts";
@@ -99,4 +103,74 @@ it("asks for a key as the router does", async () => {
     expect(direct).toEqual(await ask(authorization, "Application/JSON"));
     expect([401, 403]).toContain(direct[0]);
   }
+});
+
+const post = async (url: string, path: string, body: string) => {
+  const answer = await fetch(`${url}${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body,
+  });
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+};
+const recordOf = (id: string) => JSON.stringify({ id, inputs: { x: 1 } });
+
+it("takes what comes in together each by itself, and counts all of it", async () => {
+  const service = await startService({ now: new Date("2026-05-01T12:00:00Z") });
+  const { url } = service.server();
+  const ids = Array.from({ length: 40 }, (_, i) => `r${i % 30}`); // ten of them twice
+  const answers = await Promise.all([
+    ...ids.map((id) => post(url, "/v1/models/a/records", recordOf(id))),
+    ...ids.slice(0, 5).map((id) => post(url, "/v1/models/b/records", recordOf(id))),
+    ...ids.slice(0, 5).map((id) => post(url, "/v1/models/a/labels", JSON.stringify([{ id, label: 1 }]))),
+    post(url, "/v1/models/a/records", '{"id": "broken'),
+    post(url, "/v1/models/a/records", `[${recordOf("r40")},{"id":"bad"}]`),
+  ]);
+  const broken = answers.at(-2);
+  expect(broken).toMatchObject({ status: 400, body: { code: "invalid-input" } });
+  expect(answers.filter(({ status }) => status === 202)).toHaveLength(answers.length - 1);
+  expect(answers.at(-1)?.body).toMatchObject({ received: 2, stored: 1, rejected: 1 });
+  const sum = (outcome: string) =>
+    answers.slice(0, 40).reduce((total, { body }) => total + Number(body[outcome]), 0);
+  expect([sum("stored"), sum("duplicates")]).toEqual([30, 10]);
+  const metrics = await service.text("/metrics");
+  for (const line of [
+    'leeway_records_total{model="a",outcome="stored"} 31',
+    'leeway_records_total{model="a",outcome="duplicate"} 10',
+    'leeway_records_total{model="a",outcome="rejected"} 1',
+    'leeway_records_total{model="b",outcome="stored"} 5',
+    'leeway_labels_total{model="a",outcome="stored"} 5',
+  ])
+    expect(metrics).toContain(line);
+});
+
+it("acknowledges none of those that came in together when the disk refuses, and takes each of them again", async () => {
+  const service = await startService({ now: new Date("2026-05-01T12:00:00Z") });
+  const { url } = service.server();
+  const journal = join(service.dataDir, "journal");
+  rmSync(journal, { recursive: true });
+  writeFileSync(journal, "no folder");
+  const sendAll = () =>
+    Promise.all(Array.from({ length: 20 }, (_, i) => post(url, "/v1/models/a/records", recordOf(`r${i}`))));
+  for (const { status, body } of await sendAll()) {
+    expect(status).toBe(503);
+    expect(body.detail).toMatch(/nothing can be written to .*journal/);
+  }
+  rmSync(journal);
+  for (const { status, body } of await sendAll())
+    expect({ status, ...body }).toMatchObject({ status: 202, stored: 1, duplicates: 0 });
+});
+
+it("goes on when a body breaks off", async () => {
+  const service = await startService({ now: new Date("2026-05-01T12:00:00Z") });
+  const { url } = service.server();
+  const { port } = new URL(url);
+  const socket = connect(Number(port), "127.0.0.1");
+  await once(socket, "connect");
+  const head =
+    "POST /v1/models/a/records HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 90\r\n";
+  socket.write(`${head}\r\n{"id":`);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  socket.destroy();
+  expect(await post(url, "/v1/models/a/records", recordOf("a"))).toMatchObject({ status: 202 });
 });

@@ -61,7 +61,7 @@ export const evidently: Preset = {
   judge,
   judgeDataset: (drifted, checked) => ({
     verdict: checked > 0 && drifted / checked >= DRIFT_SHARE ? "drifted" : "stable",
-    because: `${drifted} of ${checked} columns drifted, and ${DRIFT_SHARE * 100} % of them make a drifted data set`,
+    because: `${drifted} of ${checked} columns drifted, where at least half make a drifted data set`,
   }),
 };
 

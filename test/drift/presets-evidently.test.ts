@@ -246,6 +246,14 @@ describe("Evidently's rule", () => {
     expect(found.statistics.psi?.value).toBeCloseTo(2.93, 2);
   });
 
+  it("raises it to a millionth of the smallest share where that is at most 1e-4", () => {
+    // evidently 0.7.23, the program above: reference 20,000 a and 1 b, current 500 a and 2 c
+    const { statistics } = judge(column(counted({ a: 20_000, b: 1 }), counted({ a: 500, c: 2 })));
+    expectRelative(statistics.psi?.value as number, 0.07253461176880738);
+    expectRelative(statistics.kl?.value as number, 0.004007161342671321);
+    expectRelative(statistics.jensen_shannon?.value as number, 0.037417076450469496);
+  });
+
   it("changes from p-values to distances above 1,000 rows of the baseline, whatever the current size", () => {
     const rows = (count: number) => numbers(Array.from({ length: count }, (_, i) => i / count));
     expect(judge(column(rows(1_000), rows(5_000))).primary).toBe("ks");

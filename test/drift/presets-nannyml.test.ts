@@ -176,6 +176,13 @@ describe("NannyML's rule", () => {
     expect(upperThreshold([0.5])).toBe(0.5);
   });
 
+  it("lets the threshold of KS rise to 1 at most", () => {
+    const chunks = [numbers([1, 2, 3, 4]), numbers([1, 1, 1, 1]), numbers([4, 4, 4, 4])];
+    const all = numbers([1, 2, 3, 4, 1, 1, 1, 1, 4, 4, 4, 4]);
+    const found = nannyml.judge(column(all, numbers([9]), { chunks }));
+    expect(found.statistics.ks).toMatchObject({ value: 1, threshold: 1 });
+  });
+
   it("puts new categories into one more bin and calls them by it", () => {
     const chunks = [counted({ a: 50, b: 50 }), counted({ a: 49, b: 51 })];
     const found = nannyml.judge(

@@ -22,6 +22,8 @@ const FORMATS: ReadonlyMap<string | undefined, BatchFormat> = new Map([
 
 /** A body that is no longer than that is taken together with others that came in at the same moment. */
 const SMALL_BYTES = 64 * 1024;
+/** Others get their turn after so many bytes of small requests. */
+const TURN_BYTES = 256 * 1024;
 
 interface IngestCall {
   readonly what: "records" | "labels";
@@ -50,8 +52,14 @@ interface Options {
 export function directIngest({ collector, guard, log }: Options): DirectAnswer {
   let small: SmallRequest[] = [];
   const takeTogether = () => {
-    const requests = small;
-    small = [];
+    let bytes = 0;
+    const now = small.findIndex(({ batch }) => {
+      bytes += batch.bytes.length;
+      return bytes > TURN_BYTES;
+    });
+    const requests = now === -1 ? small : small.slice(0, now);
+    small = now === -1 ? [] : small.slice(now);
+    if (small.length > 0) setImmediate(takeTogether);
     collector.receiveTogether(requests);
   };
   const readSmall = (call: IngestCall, bytes: number) => {

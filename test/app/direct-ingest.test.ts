@@ -174,3 +174,15 @@ it("goes on when a body breaks off", async () => {
   socket.destroy();
   expect(await post(url, "/v1/models/a/records", recordOf("a"))).toMatchObject({ status: 202 });
 });
+
+it("takes many at once though it is more than one turn's", async () => {
+  const service = await startService({ now: new Date("2026-05-01T12:00:00Z") });
+  const { url } = service.server();
+  const text = "x".repeat(60_000);
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, (_, i) =>
+      post(url, "/v1/models/a/records", JSON.stringify({ id: `r${i}`, inputs: { text } })),
+    ),
+  );
+  expect(answers.map(({ body }) => body.stored)).toEqual(answers.map(() => 1));
+});

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -190,6 +190,71 @@ describe.skipIf(!haveFixtures)(
       expect(["car_value", "y_pred_proba", "salary_range", "y_pred", "driver_tenure"].map(alerts)).toEqual([
         6, 5, 5, 2, 0,
       ]);
+    });
+  },
+);
+
+describe.skipIf(!haveFixtures)(
+  `Evidently's own report (${haveFixtures ? "reference data found" : WITHOUT_FIXTURES})`,
+  () => {
+    // evidently 0.7.23: Report([DataDriftPreset()]).run(current, reference), bike data read with pandas.read_csv, the year 2011 as reference and
+    // January and February 2012 as current; method and value of every ValueDrift, and DriftedColumnsCount: 10, share 0.625.
+    const REPORT = {
+      wasserstein: {
+        instant: 2.019156524633996,
+        hr: 0.004849966119219503,
+        temp: 0.9828621566915177,
+        atemp: 0.9896206598677227,
+        hum: 0.3282251848181548,
+        windspeed: 0.1558441658251952,
+        casual: 0.4185493607258099,
+        registered: 0.1104188386156264,
+        cnt: 0.051230619618879945,
+      },
+      jensen_shannon: {
+        season: 0.6238353598556126,
+        yr: 0.8325546111576977,
+        mnth: 0.6824882681488418,
+        holiday: 0.03933265125916816,
+        weekday: 0.021278521812833573,
+        workingday: 0.013070856624907593,
+        weathersit: 0.019848299472728214,
+      },
+    } as const;
+
+    it("has the same test, value and verdict for every column of a file, found types included", async () => {
+      const [header = "", ...lines] = readFileSync(join(FIXTURES ?? "", "data/bike_sharing/hour.csv"), "utf8")
+        .trim()
+        .split(/\r?\n/);
+      const at = header.split(",").indexOf("timestamp");
+      const write = (name: string, from: string, to: string) =>
+        csv(name, [
+          [header],
+          ...lines
+            .filter((line) => {
+              const time = line.split(",")[at] ?? "";
+              return time >= from && time < to;
+            })
+            .map((line) => [line]),
+        ]);
+      const result = await compareFiles(
+        write("2011.csv", "2011", "2012"),
+        write("2012.csv", "2012", "2012-03"),
+        {
+          preset: "evidently",
+          timeColumn: "timestamp",
+        },
+      );
+      if (!("columns" in result)) throw new Error("no columns");
+      for (const [primary, values] of Object.entries(REPORT)) {
+        for (const [name, value] of Object.entries(values)) {
+          const found = result.columns.find((column) => column.name === name);
+          expect(found?.primary, name).toBe(primary);
+          expect(Math.abs((found?.effect ?? Number.NaN) / value - 1), name).toBeLessThan(1e-9);
+          expect(found?.verdict, name).toBe(value >= 0.1 ? "drifted" : "stable");
+        }
+      }
+      expect(result.dataset).toMatchObject({ verdict: "drifted", drifted: 10, checked: 16 });
     });
   },
 );

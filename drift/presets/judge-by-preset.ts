@@ -93,11 +93,11 @@ function withoutValues(preset: Preset, { baseline, current }: PresetColumn): Fin
   return finding("quality", `data quality: ${fault} (${preset.onEmpty})`);
 }
 
-/** Missing values are left out by most tools; the reason says how many they are. */
+/** What tools leave out, most of them: the reason says how much it is. */
 function missingText({ baseline, current }: PresetColumn): string {
   const left = (side: Side) => side.rows - usableValues(side);
   if (current.rows === 0 || left(baseline) + left(current) === 0) return "";
-  return `; left out as missing or no finite value: ${percent(left(baseline), baseline.rows)} of the baseline, ${percent(left(current), current.rows)} now`;
+  return `; missing or no finite value: ${percent(left(baseline), baseline.rows)} of the baseline, ${percent(left(current), current.rows)} now`;
 }
 
 function missingCheck({ baseline, current }: PresetColumn): QualityCheck {

@@ -314,7 +314,9 @@ describe.each(FOREIGN)("the preset %s", (preset) => {
     expect(result.columns.find(({ name }) => name === "number")?.reason).toMatch(
       /^by .+'s rule: .+; no false-alarm budget is kept$/,
     );
-    expect(result.columns.find(({ name }) => name === "gaps")?.reason).toContain("left out");
+    expect(result.columns.find(({ name }) => name === "gaps")?.reason).toContain(
+      "missing or no finite value",
+    );
     expect(result.dataset.budget).toBeNull();
     expect(result.dataset.reason).toContain("no false-alarm budget is kept");
     const table = compareTable(result, (text) => text);

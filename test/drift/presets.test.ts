@@ -38,7 +38,7 @@ describe("a column by another tool's rule", () => {
       before: [1, 2, null, null],
       now: [1, 2, 2, Number.NaN],
       verdict: "stable",
-      says: "left out as missing or no finite value: 50 % of the baseline, 25 % now",
+      says: "missing or no finite value: 50 % of the baseline, 25 % now",
     },
   ])("of $before and $now is $verdict", ({ before, now, verdict, says }) => {
     const found = judge(column(numbers(before), numbers(now)));

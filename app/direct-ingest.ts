@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Collector } from "../collector/collector.ts";
 import { type BatchFormat, readBody } from "../collector/request-body.ts";
 import { readShortBody } from "../collector/short-body.ts";
-import type { SmallRequest } from "../collector/small-request.ts";
 import type { IngestAnswer } from "../schema/record.ts";
 import type { Guard } from "./auth.ts";
 import { type DirectAnswer, requestIdOf, SECURITY_HEADERS } from "./listen.ts";
@@ -22,8 +21,6 @@ const FORMATS: ReadonlyMap<string | undefined, BatchFormat> = new Map([
 
 /** A body that is no longer than that is taken together with others that came in at the same moment. */
 const SMALL_BYTES = 64 * 1024;
-/** Others get their turn after so many bytes of small requests. */
-const TURN_BYTES = 256 * 1024;
 
 interface IngestCall {
   readonly what: "records" | "labels";
@@ -38,7 +35,7 @@ interface IngestCall {
 interface Options {
   readonly collector: Pick<
     Collector,
-    "limits" | "receiveLabels" | "receiveRecords" | "receiveTogether" | "reserve"
+    "limits" | "receiveLabels" | "receiveRecords" | "receiveSoon" | "reserve"
   >;
   readonly guard: Guard;
   readonly log: Log;
@@ -50,18 +47,6 @@ interface Options {
  * says what is wrong.
  */
 export function directIngest({ collector, guard, log }: Options): DirectAnswer {
-  let small: SmallRequest[] = [];
-  const takeTogether = () => {
-    let bytes = 0;
-    const now = small.findIndex(({ batch }) => {
-      bytes += batch.bytes.length;
-      return bytes > TURN_BYTES;
-    });
-    const requests = now === -1 ? small : small.slice(0, now);
-    small = now === -1 ? [] : small.slice(now);
-    if (small.length > 0) setImmediate(takeTogether);
-    collector.receiveTogether(requests);
-  };
   const readSmall = (call: IngestCall, bytes: number) => {
     const { what, model, format, header, incoming } = call;
     const room = collector.reserve();
@@ -82,7 +67,7 @@ export function directIngest({ collector, guard, log }: Options): DirectAnswer {
           room.release();
           accept(call, answer);
         };
-        if (small.push({ what, model, batch, answered, failed }) === 1) setImmediate(takeTogether);
+        collector.receiveSoon({ what, model, batch, answered, failed });
       },
       brokenOff: () => room.release(),
     });

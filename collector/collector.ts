@@ -23,7 +23,7 @@ import type { RecordRows } from "./record-rows.ts";
 import { recoverJournal, settleSeed } from "./recover-journal.ts";
 import { type Reservation, Reservations } from "./reservations.ts";
 import type { Rows } from "./rows.ts";
-import { isLasting, type SmallRequest, type TakenRequest } from "./small-request.ts";
+import { isLasting, type SmallRequest, SmallRequestQueue, type TakenRequest } from "./small-request.ts";
 import { SpareMemory } from "./spare-memory.ts";
 import { instantOf } from "./timestamp.ts";
 
@@ -112,6 +112,7 @@ export class Collector {
   readonly #parts: Parts;
   readonly #groups: GroupCommit;
   readonly #reservations: Reservations;
+  readonly #soon = new SmallRequestQueue((requests) => this.#receiveTogether(requests));
   readonly #ids = new V7Generator();
   #state: "open" | "closing" = "open";
   /** Tables that are being stored past the journal. */
@@ -126,6 +127,7 @@ export class Collector {
     this.#groups = new GroupCommit({
       journal: parts.journal,
       memory: parts.memory,
+      coming: () => this.#soon.length,
       onDurable: (frames) => parts.backlog.add(frames),
       onFailed: (frames) => {
         for (const frame of frames) parts.models.forget(frame);
@@ -163,10 +165,14 @@ export class Collector {
   }
 
   /**
-   * As `receiveRecords` and `receiveLabels`, for small requests that came in at the same moment: one after the other at once, and then all of them
-   * are made durable together. A promise and a turn of their own for each would cost as much as the storing.
+   * As `receiveRecords` and `receiveLabels`, for small requests: those that come in at the same moment are taken one after
+   * the other and made durable together. A promise and a turn of its own for each would cost as much as the storing.
    */
-  receiveTogether(requests: readonly SmallRequest[]): void {
+  receiveSoon(request: SmallRequest): void {
+    this.#soon.add(request);
+  }
+
+  #receiveTogether(requests: readonly SmallRequest[]): void {
     const started = performance.now();
     const failures = this.#groups.failures;
     const taken: TakenRequest[] = [];
@@ -373,13 +379,12 @@ export class Collector {
 
   #count(what: "records" | "labels", model: string, answer: IngestAnswer, records: RecordRows): void {
     const { metrics } = this.#parts;
-    const { stored, duplicates, rejected, sampled_out = 0 } = answer;
+    const { stored, duplicates, rejected, sampled_out: out = 0 } = answer;
     const name = what === "records" ? "leeway_records_total" : "leeway_labels_total";
     if (stored > 0) metrics.count(name, { model, outcome: "stored" }, stored);
     if (duplicates > 0) metrics.count(name, { model, outcome: "duplicate" }, duplicates);
     if (rejected > 0) metrics.count(name, { model, outcome: "rejected" }, rejected);
-    if (sampled_out > 0)
-      metrics.count("leeway_records_total", { model, outcome: "sampled_out" }, sampled_out);
+    if (out > 0) metrics.count("leeway_records_total", { model, outcome: "sampled_out" }, out);
     if (what === "labels") return;
     if (records.mismatches > 0) metrics.count("leeway_type_mismatches_total", { model }, records.mismatches);
     records.mismatches = 0;

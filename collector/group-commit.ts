@@ -25,6 +25,7 @@ const GROUP_REQUESTS = 64;
 export class GroupCommit {
   readonly #journal: Journal;
   readonly #memory: SpareMemory;
+  readonly #coming: () => number;
   readonly #onDurable: (frames: readonly DurableFrame[]) => void;
   readonly #onFailed: (frames: readonly Frame[]) => void;
   readonly #open = new Set<Rows>();
@@ -41,12 +42,15 @@ export class GroupCommit {
   constructor(options: {
     readonly journal: Journal;
     readonly memory: SpareMemory;
+    /** Requests that have been read and are about to be taken. */
+    readonly coming: () => number;
     readonly onDurable: (frames: readonly DurableFrame[]) => void;
     /** Called before any of the group's requests learns of it. */
     readonly onFailed: (frames: readonly Frame[]) => void;
   }) {
     this.#journal = options.journal;
     this.#memory = options.memory;
+    this.#coming = options.coming;
     this.#onDurable = options.onDurable;
     this.#onFailed = options.onFailed;
   }
@@ -91,7 +95,7 @@ export class GroupCommit {
     do {
       before = this.#waiting;
       await scheduler.yield();
-    } while (this.#waiting > before && this.#waiting < GROUP_REQUESTS);
+    } while ((this.#waiting > before || this.#coming() > 0) && this.#waiting < GROUP_REQUESTS);
     this.#waiting = 0;
   }
 

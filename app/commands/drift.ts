@@ -44,7 +44,7 @@ export function driftCommand(): Command {
     .option("--window <length>", "a verdict per window of the current file: 1d, 1w, 1000rows")
     .option("--false-alarms <budget>", "bearable false alarms: a probability per window, or 1/30d", "0.01")
     .option("--minimum-effect <size>", "effect below which nothing is called drift, 0 to 1 (0.1)")
-    .option("--minimum-rows <count>", "rows below which nothing is said (30)")
+    .option("--minimum-rows <count>", "rows below which nothing is said (20)")
     .action(compareCommand);
   return newGroup("drift", "has the data changed?", [compare]);
 }

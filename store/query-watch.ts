@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Database } from "./database.ts";
-import { tooMuchMemory } from "./query-problems.ts";
+import { told, tooMuchMemory } from "./query-problems.ts";
 
 const LOOK_EVERY_MS = 50;
 /** What ingest and monitors may come to take beside the query, outside the database's own count. */
@@ -96,7 +96,7 @@ export async function watchQuery({
   };
   const ended = watch()
     .catch(async (error: unknown) => {
-      stop.abort(error);
+      stop.abort(told(error)); // to look takes memory too, and there may be none just when the query asks for all of it
       while (state !== "ended") {
         connection.interrupt();
         await pause(LOOK_EVERY_MS);

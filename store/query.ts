@@ -104,7 +104,7 @@ export class QueryRunner {
     }
     try {
       const endTurn = await this.#turns.take(stop.signal);
-      const work = this.#work(request, stop).finally(endTurn);
+      const work = this.#work(request, stop).catch(tell).finally(endTurn);
       this.#keep(work);
       return await unlessStopped(work, stop);
     } finally {
@@ -155,7 +155,7 @@ export class QueryRunner {
     } catch (error) {
       if (file !== undefined) await rm(file, { force: true });
       if (stop.signal.aborted) throw stop.signal.reason;
-      throw told(error);
+      throw error;
     } finally {
       connection.interrupt(); // a stream that was not read to its end is still at work
       await watch.end();
@@ -263,4 +263,8 @@ async function unlessStopped(work: Promise<QueryAnswer>, { signal }: AbortContro
     work.then(drop, () => undefined); // it may yet finish, for nobody
     throw error;
   }
+}
+
+function tell(error: unknown): never {
+  throw told(error);
 }

@@ -1,7 +1,7 @@
 import type { ModelColumn } from "./models.ts";
 
 /** How a column's values lie in memory, in the journal and in Parquet: little-endian, one after the other. */
-export type Layout = "f64" | "i64" | "i32" | "bool" | "text" | "json";
+export type Layout = "f32" | "f64" | "i64" | "i32" | "bool" | "text" | "json";
 
 /** A column of a frame. Values that are there follow each other; a text or JSON is its length (4 bytes) and its UTF-8. */
 export interface FrameColumn {

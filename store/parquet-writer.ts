@@ -3,7 +3,15 @@ import { bitmapBytes, type Frame, type FrameColumn, type Layout } from "./frame.
 import { ThriftWriter } from "./thrift.ts";
 
 /** Physical types of Parquet, and the marks that tell a text or JSON from other byte arrays. */
-const PARQUET_TYPE: Readonly<Record<Layout, number>> = { bool: 0, i32: 1, i64: 2, f64: 5, text: 6, json: 6 };
+const PARQUET_TYPE: Readonly<Record<Layout, number>> = {
+  bool: 0,
+  i32: 1,
+  i64: 2,
+  f32: 4,
+  f64: 5,
+  text: 6,
+  json: 6,
+};
 const CONVERTED_TYPE: Partial<Readonly<Record<Layout, number>>> = { text: 0, json: 19 };
 const OPTIONAL = 1;
 const PLAIN = 0;
@@ -23,9 +31,15 @@ interface ColumnChunk {
  *
  * It has one row group, so that one thread of DuckDB reads it: two would gather half a row group of its own each, which
  * DuckDB then copies together and writes by way of its log, at twice the cost.
+ *
+ * @param pages - Whether a column's values lie in one page, or those of each frame in one of its own.
  * @see https://parquet.apache.org/docs/file-format/
  */
-export async function writeParquet(path: string, frames: readonly Frame[]): Promise<void> {
+export async function writeParquet(
+  path: string,
+  frames: readonly Frame[],
+  pages: "one" | "each" = "one",
+): Promise<void> {
   const rows = frames.reduce((sum, frame) => sum + frame.rows, 0);
   const file = await open(path, "w");
   try {
@@ -33,7 +47,10 @@ export async function writeParquet(path: string, frames: readonly Frame[]): Prom
     let offset = MAGIC.length;
     await file.write(MAGIC);
     for (const { column, layout, parts } of columnsOf(frames)) {
-      const page = pageOf(frames, parts, layout, rows);
+      const page =
+        pages === "one"
+          ? pageOf(frames, parts, layout, rows)
+          : frames.flatMap((frame, i) => pageOf([frame], [parts[i]], layout, frame.rows));
       const bytes = page.reduce((sum, part) => sum + part.length, 0);
       const { bytesWritten } = await file.writev(page);
       if (bytesWritten !== bytes) throw new Error(`${path}: wrote ${bytesWritten} of ${bytes} bytes`);
@@ -63,7 +80,7 @@ function columnsOf(frames: readonly Frame[]) {
   return [...columns.values()];
 }
 
-/** One page holds all of a column. */
+/** A page with all of a column. */
 function pageOf(
   frames: readonly Frame[],
   columns: readonly (FrameColumn | undefined)[],

@@ -1,5 +1,6 @@
 import type { DuckDBConnection, DuckDBVector } from "@duckdb/node-api";
 import { ServiceError } from "../schema/errors.ts";
+import { appendColumns, rowsOfGroups } from "./append-columns.ts";
 import { identifier, literal } from "./identifier.ts";
 import { openTableFile, unreadable } from "./table-source.ts";
 
@@ -14,6 +15,8 @@ export type ColumnChunk = Float32Array | Float64Array | BigInt64Array | Uint8Arr
  * many, and until then it has looked every number up: half the time of writing a file of measured values.
  */
 const MOST_IN_DICTIONARY = 4_096;
+
+const PARQUET = /\.parquet(\.partial)?$/i;
 
 const CAST: Readonly<Record<ReadAs, string>> = {
   f32: "float",
@@ -30,6 +33,8 @@ export class ScoringTable {
   readonly columns: readonly string[];
   readonly #connection: DuckDBConnection;
   readonly #source: string;
+  /** Of a Parquet file. */
+  readonly #groups: readonly number[] | undefined;
   readonly #release: () => void;
 
   constructor(
@@ -38,6 +43,7 @@ export class ScoringTable {
       readonly rows: number;
       readonly columns: readonly string[];
       readonly source: string;
+      readonly groups: readonly number[] | undefined;
     },
     connection: DuckDBConnection,
     release: () => void,
@@ -46,6 +52,7 @@ export class ScoringTable {
     this.rows = opened.rows;
     this.columns = opened.columns;
     this.#source = opened.source;
+    this.#groups = opened.groups;
     this.#connection = connection;
     this.#release = release;
   }
@@ -80,11 +87,21 @@ export class ScoringTable {
     }
   }
 
-  /** Writes the table with the columns of `parts`, row beside row, to a file of the kind its name says. */
-  async writeBeside(parts: readonly string[], to: string): Promise<void> {
-    const files = `[${parts.map(literal).join(", ")}]`;
+  /** Rows of the groups that pages of other columns have to keep to, for them to be written beside these; undefined when they may lie anyhow. */
+  groupsBeside(to: string): readonly number[] | undefined {
+    return PARQUET.test(to) ? this.#groups : undefined;
+  }
+
+  /**
+   * Writes the table with the columns of `parts`, row beside row, to a file of the kind its name says.
+   * @param parts - Files, as they come; see `groupsBeside`.
+   */
+  async writeBeside(parts: AsyncIterable<string>, to: string): Promise<void> {
+    if (this.groupsBeside(to)) return appendColumns(this.path, parts, to);
+    const files: string[] = [];
+    for await (const part of parts) files.push(literal(part));
     await this.#connection.run(
-      `copy (select * from ${this.#source} positional join read_parquet(${files})) to ${literal(to)} (${formOf(to)})`,
+      `copy (select * from ${this.#source} positional join read_parquet([${files.join(", ")}])) to ${literal(to)} (${formOf(to)})`,
     );
   }
 
@@ -126,9 +143,10 @@ export async function openScoringTable(path: string): Promise<ScoringTable> {
   try {
     const described = await connection.runAndReadAll(`describe select * from ${source}`);
     const columns = described.getRowObjectsJS().map((row) => String(row.column_name));
+    const groups = PARQUET.test(path) ? await rowsOfGroups(path) : undefined;
     const counted = await connection.runAndReadAll(`select count(*)::double as n from ${source}`);
     const rows = Number(counted.getRowObjectsJS()[0]?.n);
-    return new ScoringTable({ path, rows, columns, source }, connection, release);
+    return new ScoringTable({ path, rows, columns, source, groups }, connection, release);
   } catch (error) {
     release();
     throw unreadable(path, error);
@@ -139,7 +157,7 @@ export async function openScoringTable(path: string): Promise<ScoringTable> {
 export function formOf(path: string): string {
   const name = path.replace(/\.partial$/, "");
   const zipped = /\.gz$/i.test(name) ? ", compression gzip" : "";
-  if (/\.parquet$/i.test(name)) return `format parquet, dictionary_size_limit ${MOST_IN_DICTIONARY}`;
+  if (PARQUET.test(name)) return `format parquet, dictionary_size_limit ${MOST_IN_DICTIONARY}`;
   if (/\.csv(\.gz)?$/i.test(name)) return `format csv, header true${zipped}`;
   if (/\.tsv(\.gz)?$/i.test(name)) return `format csv, header true, delimiter '\\t'${zipped}`;
   if (/\.(ndjson|jsonl)(\.gz)?$/i.test(name)) return `format json${zipped}`;

@@ -17,6 +17,8 @@ export interface PartThreadStart {
 export interface PartToScore extends PartRows {
   /** Where its predictions are written. */
   readonly path: string;
+  /** How many rows are written in each page. */
+  readonly pageRows: readonly number[];
 }
 
 export type ToPartThread = PartToScore | typeof END;

@@ -28,7 +28,7 @@ port.on("message", (message: ToPartThread) => {
 
 async function take(part: PartToScore): Promise<void> {
   try {
-    await writePart(part.path, score(part).frame());
+    await writePart(part.path, score(part).frames(part.pageRows));
     say({ say: "written", part: part.part });
   } catch (error) {
     const code = error instanceof ServiceError ? error.code : undefined;

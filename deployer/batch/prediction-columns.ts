@@ -5,8 +5,9 @@ import { ServiceError } from "../../schema/errors.ts";
 import type { ModelSignature } from "../../schema/signature.ts";
 import type { Frame, FrameColumn } from "../../store/frame.ts";
 
-type Kind = "f64" | "i64" | "bool" | "text";
-type Values = Float64Array | BigInt64Array | Uint8Array | string[];
+type Kind = "f32" | "f64" | "i64" | "bool" | "text";
+type Numbers = Float32Array | Float64Array | BigInt64Array | Uint8Array;
+type Values = Numbers | Texts;
 
 interface PredictionColumn {
   readonly column: string;
@@ -53,10 +54,20 @@ export class PredictionColumns {
     }
   }
 
-  /** As rows to be written. */
-  frame(): Frame {
-    const columns = [...this.#columns.values()].map(frameColumn);
-    return { kind: "records", model: "predictions", rows: this.#rows, columns };
+  /** As rows to be written, so many in each frame. */
+  frames(lengths: readonly number[]): readonly Frame[] {
+    const columns = [...this.#columns.values()];
+    let end = 0;
+    return lengths.map((rows) => {
+      const from = end;
+      end += rows;
+      return {
+        kind: "records",
+        model: "predictions",
+        rows,
+        columns: columns.map((column) => frameColumn(column, from, end)),
+      };
+    });
   }
 
   #columnOf(name: string, kind: Kind): PredictionColumn {
@@ -72,13 +83,15 @@ export class PredictionColumns {
 function kindOf({ datatype }: Tensor): Kind {
   if (datatype === "BYTES") return "text";
   if (datatype === "BOOL") return "bool";
+  if (datatype === "FP32" || datatype === "FP16") return "f32";
   return /INT/.test(datatype) ? "i64" : "f64";
 }
 
 function valuesFor(kind: Kind, rows: number): Values {
+  if (kind === "f32") return new Float32Array(rows);
   if (kind === "f64") return new Float64Array(rows);
   if (kind === "i64") return new BigInt64Array(rows);
-  return kind === "bool" ? new Uint8Array(rows) : new Array<string>(rows);
+  return kind === "bool" ? new Uint8Array(rows) : new Texts(rows);
 }
 
 /** Copies column `at` of `rows` rows of a matrix to `into` from `from` on; the kinds go together, see `kindOf`. */
@@ -88,7 +101,9 @@ function copy(
   into: Values,
   from: number,
 ): void {
-  if (into instanceof Float64Array) {
+  if (into instanceof Float32Array && values instanceof Float32Array) {
+    for (let row = 0; row < rows; row++) into[from + row] = values[row * width + at] as number;
+  } else if (into instanceof Float32Array || into instanceof Float64Array) {
     const numbers = values as ArrayLike<number>;
     for (let row = 0; row < rows; row++) into[from + row] = numbers[row * width + at] as number;
   } else if (into instanceof BigInt64Array && values instanceof BigInt64Array && width === 1) {
@@ -99,36 +114,63 @@ function copy(
   } else if (into instanceof Uint8Array) {
     for (let row = 0; row < rows; row++) into[from + row] = values[row * width + at] ? 1 : 0;
   } else {
-    for (let row = 0; row < rows; row++) into[from + row] = String(values[row * width + at]);
+    for (let row = 0; row < rows; row++) into.set(from + row, String(values[row * width + at]));
   }
 }
 
-function frameColumn({ column, kind, values }: PredictionColumn): FrameColumn {
-  const data = Array.isArray(values) ? textBytes(values) : new Uint8Array(values.buffer);
-  return { column, layout: kind, count: values.length, data };
+function frameColumn({ column, kind, values }: PredictionColumn, from: number, to: number): FrameColumn {
+  const data = values instanceof Texts ? values.bytes(from, to) : bytesOf(values.subarray(from, to));
+  return { column, layout: kind, count: to - from, data };
 }
 
-/** Each with its length before it. */
-function textBytes(texts: readonly string[]): Uint8Array {
-  const known = new Map<string, Uint8Array>(); // labels are few
-  let bytes = new Uint8Array(texts.length * 8);
-  let at = 0;
-  for (const text of texts) {
-    let written = known.get(text);
-    if (!written) {
-      written = withLength(Buffer.from(text));
-      if (known.size < 10_000) known.set(text, written);
-    }
-    if (at + written.length > bytes.length) {
-      const wider = new Uint8Array(Math.max(at + written.length, bytes.length * 2));
-      wider.set(bytes);
-      bytes = wider;
-    }
-    if (written.length > 64) bytes.set(written, at);
-    else for (let i = 0; i < written.length; i++) bytes[at + i] = written[i] as number;
-    at += written.length;
+function bytesOf({ buffer, byteOffset, byteLength }: Numbers): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Of labels there are few: to compare with each costs less than to hash one that the runtime has just made. */
+const FEW = 8;
+
+/** A column of texts as numbers of different ones, so that those that the runtime has made need not be kept. */
+class Texts {
+  readonly #numbers: Uint32Array;
+  readonly #texts: string[] = [];
+  readonly #bytes: Uint8Array[] = [];
+  readonly #more = new Map<string, number>();
+
+  constructor(rows: number) {
+    this.#numbers = new Uint32Array(rows);
   }
-  return bytes.subarray(0, at);
+
+  set(row: number, text: string): void {
+    this.#numbers[row] = this.#numberOf(text);
+  }
+
+  /** The texts of rows `[from, to)`, each with its length before it. */
+  bytes(from: number, to: number): Uint8Array {
+    const numbers = this.#numbers.subarray(from, to);
+    let length = 0;
+    for (const number of numbers) length += (this.#bytes[number] as Uint8Array).length; // each has its number
+    const all = new Uint8Array(length);
+    let at = 0;
+    for (const number of numbers) {
+      const one = this.#bytes[number] as Uint8Array;
+      if (one.length > 64) all.set(one, at);
+      else for (let i = 0; i < one.length; i++) all[at + i] = one[i] as number;
+      at += one.length;
+    }
+    return all;
+  }
+
+  #numberOf(text: string): number {
+    const few = Math.min(this.#texts.length, FEW);
+    for (let number = 0; number < few; number++) if (this.#texts[number] === text) return number;
+    const known = this.#more.get(text);
+    if (known !== undefined) return known;
+    const number = this.#texts.push(text) - 1;
+    this.#bytes.push(withLength(Buffer.from(text)));
+    if (number >= FEW) this.#more.set(text, number);
+    return number;
+  }
 }
 
 function withLength(utf8: Buffer): Uint8Array {

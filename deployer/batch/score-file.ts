@@ -1,3 +1,4 @@
+import { EventEmitter, once } from "node:events";
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { ServiceError } from "../../schema/errors.ts";
 import type { ModelSignature } from "../../schema/signature.ts";
@@ -10,7 +11,9 @@ import { ScoredParts } from "./scored-parts.ts";
 /** Rows that are kept or lost together when a run is ended: enough parts for the threads, none of them large. */
 const MOST_PART_ROWS = 131_072;
 const PARTS = 16;
-const MOST_PART_VALUES = 2 ** 21;
+const MOST_PART_VALUES = 2 ** 20;
+/** Being scored, waiting to be, and on their way to the disk: fewer would leave a thread without work while parts are made durable. */
+const PARTS_AT_A_THREAD = 4;
 /** Parts are made of so many rows, which a model scores at once. */
 const PART_STEP_ROWS = 4_096;
 
@@ -53,11 +56,14 @@ export async function scoreFile(job: ScoringJob): Promise<ScoringReport> {
   if (existsSync(output) && job.existing === "refuse")
     throw new ServiceError("conflict", `${output} is there already: remove it, or say --overwrite`);
   const table = await openScoringTable(input);
+  const partial = `${output}.partial`;
+  let run: ScoringRun | undefined;
   try {
     if (table.rows === 0) throw new ServiceError("invalid-input", `${input} has no rows`);
     const inputs = mapColumns(model.signature, table.columns, job.columns);
     const columns = inputs.flatMap((each) => each.columns);
     const partRows = job.partRows ?? partRowsFor(table.rows, columns.length);
+    const groups = table.groupsBeside(output);
     const { size, mtimeMs } = statSync(input);
     const plan = {
       input_bytes: size,
@@ -66,13 +72,14 @@ export async function scoreFile(job: ScoringJob): Promise<ScoringReport> {
       model_sha256: model.sha256,
       columns,
       part_rows: partRows,
+      pages: groups ? "by row group" : "by part",
     };
     const parts = await ScoredParts.open(`${output}.scoring`, plan, Math.ceil(table.rows / partRows));
-    const run = new ScoringRun(job, { table, inputs, parts, partRows });
-    await run.scoreAll();
-    const names = await table.columnsOf(parts.files[0] as string); // there are rows
-    await table.writeBeside(parts.files, `${output}.partial`);
-    renameSync(`${output}.partial`, output);
+    run = new ScoringRun(job, { table, inputs, parts, partRows, groups });
+    const ended = await Promise.allSettled([run.scoreAll(), table.writeBeside(run.written(), partial)]);
+    for (const end of ended) if (end.status === "rejected") throw end.reason;
+    const names = await table.columnsOf(parts.pathOf(0)); // there are rows
+    renameSync(partial, output);
     parts.remove();
     return {
       output,
@@ -82,7 +89,8 @@ export async function scoreFile(job: ScoringJob): Promise<ScoringReport> {
       prediction_columns: names,
     };
   } finally {
-    rmSync(`${output}.partial`, { force: true });
+    await run?.closed;
+    rmSync(partial, { force: true });
     table.close();
   }
 }
@@ -92,6 +100,8 @@ interface Inside {
   readonly inputs: readonly MappedInput[];
   readonly parts: ScoredParts;
   readonly partRows: number;
+  /** Rows after which a page ends; undefined when that does not matter. */
+  readonly groups: readonly number[] | undefined;
 }
 
 /** Rows of a part: the same for a file and a model, whatever goes on with a run. */
@@ -100,14 +110,34 @@ function partRowsFor(rows: number, columns: number): number {
   return Math.max(1, Math.ceil(wanted / PART_STEP_ROWS)) * PART_STEP_ROWS;
 }
 
+/**
+ * How many of the rows `[from, from + rows)` are in each of the groups that they reach into.
+ * @param groups - Rows of each group, all of them one after the other.
+ */
+export function rowsWithin(
+  groups: readonly number[],
+  { from, rows }: { readonly from: number; readonly rows: number },
+): readonly number[] {
+  let start = 0;
+  return groups.flatMap((length) => {
+    const within = Math.min(start + length, from + rows) - Math.max(start, from);
+    start += length;
+    return within > 0 ? [within] : [];
+  });
+}
+
 /** One run over a table: its parts go to the threads as these are free. */
 class ScoringRun {
   readonly #job: ScoringJob;
   readonly #inside: Inside;
   readonly #underWay = new Set<Promise<void>>();
+  /** Tells `changed` when a part is written, and when none will be any more. */
+  readonly #events = new EventEmitter();
   #failure: unknown;
   #done = 0;
   resumedRows = 0;
+  /** The threads' end, which nobody has to wait for before what they wrote is used. */
+  closed: Promise<unknown> = Promise.resolve();
 
   constructor(job: ScoringJob, inside: Inside) {
     this.#job = job;
@@ -115,8 +145,30 @@ class ScoringRun {
   }
 
   async scoreAll(): Promise<void> {
-    const { table, inputs, parts, partRows } = this.#inside;
-    const missing = parts.files.flatMap((_, part) => (parts.has(part) ? [] : [part]));
+    try {
+      await this.#scoreAll();
+    } catch (error) {
+      this.#fail(error);
+    }
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Files of the parts in their order, each as soon as it is written. @throws what `scoreAll` throws. */
+  async *written(): AsyncGenerator<string> {
+    const { parts } = this.#inside;
+    for (let part = 0; part < parts.count; part++) {
+      while (!parts.has(part)) {
+        if (this.#failure) throw this.#failure;
+        await once(this.#events, "changed");
+      }
+      yield parts.pathOf(part);
+    }
+  }
+
+  async #scoreAll(): Promise<void> {
+    const { table, inputs, parts, partRows, groups } = this.#inside;
+    const all = Array.from({ length: parts.count }, (_, part) => part);
+    const missing = all.filter((part) => !parts.has(part));
     const rowsLeft = missing.reduce((sum, part) => sum + Math.min(partRows, table.rows - part * partRows), 0);
     this.resumedRows = table.rows - rowsLeft;
     this.#tell(this.resumedRows);
@@ -127,18 +179,25 @@ class ScoringRun {
       for await (const part of readParts(table, inputs, { partRows, wanted: (each) => left.has(each) })) {
         if (this.#failure) break;
         const thread = threads.reduce((free, each) => (each.waiting < free.waiting ? each : free));
-        const scored = thread.score({ ...part, path: parts.pathOf(part.part) }).catch((error: unknown) => {
-          this.#failure ??= error;
-        });
+        const pageRows = groups ? rowsWithin(groups, part) : [part.rows];
+        const toScore = { ...part, pageRows, path: parts.pathOf(part.part) };
+        const scored = thread.score(toScore).then(
+          () => void this.#events.emit("changed"),
+          (error: unknown) => this.#fail(error),
+        );
         this.#underWay.add(scored);
         void scored.then(() => this.#underWay.delete(scored));
-        if (this.#underWay.size >= threads.length * 2) await Promise.race(this.#underWay);
+        if (this.#underWay.size >= threads.length * PARTS_AT_A_THREAD) await Promise.race(this.#underWay);
       }
       await Promise.all(this.#underWay);
     } finally {
-      await Promise.all(threads.map((thread) => thread.close()));
+      this.closed = Promise.all(threads.map((thread) => thread.close()));
     }
-    if (this.#failure) throw this.#failure;
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    this.#events.emit("changed");
   }
 
   #start(count: number): PartThread[] {

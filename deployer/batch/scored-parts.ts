@@ -14,11 +14,11 @@ export type ScoringPlan = Readonly<Record<string, string | number | readonly str
  */
 export class ScoredParts {
   readonly #folder: string;
-  readonly #count: number;
+  readonly count: number;
 
   private constructor(folder: string, count: number) {
     this.#folder = folder;
-    this.#count = count;
+    this.count = count;
   }
 
   /** @throws ServiceError `conflict` when the folder holds parts of another run. */
@@ -40,11 +40,6 @@ export class ScoredParts {
     return existsSync(this.pathOf(part));
   }
 
-  /** Files of all parts, in order. */
-  get files(): readonly string[] {
-    return Array.from({ length: this.#count }, (_, part) => this.pathOf(part));
-  }
-
   remove(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -55,8 +50,8 @@ export class ScoredParts {
 }
 
 /** Writes what came of a part, whole or not at all, whatever happens to the machine. */
-export async function writePart(path: string, frame: Frame): Promise<void> {
-  await writeParquet(`${path}.partial`, [frame]);
+export async function writePart(path: string, frames: readonly Frame[]): Promise<void> {
+  await writeParquet(`${path}.partial`, frames, "each");
   const file = await open(`${path}.partial`, "r+");
   await file.datasync();
   await file.close();

@@ -11,6 +11,7 @@ type Value = number | bigint | string | boolean | null;
 type Column = { readonly layout: Layout; readonly values: readonly Value[] };
 
 const anyValue: Readonly<Record<Layout, fc.Arbitrary<Value>>> = {
+  f32: fc.float({ noNaN: true }),
   f64: fc.double({ noNaN: true }),
   i64: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
   i32: fc.integer(),
@@ -20,7 +21,7 @@ const anyValue: Readonly<Record<Layout, fc.Arbitrary<Value>>> = {
 };
 const LAYOUTS = Object.keys(anyValue) as Layout[];
 
-/** Frames of the same six columns, of which each may lack some values or all. */
+/** Frames of the same seven columns, of which each may lack some values or all. */
 const frames = fc.array(
   fc
     .integer({ min: 1, max: 40 })
@@ -54,8 +55,9 @@ function columnOf(name: string, { layout, values }: Column): FrameColumn {
 }
 
 function bytesOf(layout: Layout, value: Value): Buffer {
-  const bytes = Buffer.alloc(layout === "bool" ? 1 : layout === "i32" ? 4 : 8);
-  if (layout === "f64") bytes.writeDoubleLE(value as number);
+  const bytes = Buffer.alloc(layout === "bool" ? 1 : /32$/.test(layout) ? 4 : 8);
+  if (layout === "f32") bytes.writeFloatLE(value as number);
+  else if (layout === "f64") bytes.writeDoubleLE(value as number);
   else if (layout === "i64") bytes.writeBigInt64LE(value as bigint);
   else if (layout === "i32") bytes.writeInt32LE(value as number);
   else if (layout === "bool") bytes[0] = value ? 1 : 0;
@@ -118,8 +120,8 @@ describe("frames as Parquet", () => {
   it("are read by DuckDB value for value", async () => {
     const file = join(folder, "frames.parquet");
     await fc.assert(
-      fc.asyncProperty(frames, async (all) => {
-        await writeParquet(file, all.map(frameOf));
+      fc.asyncProperty(frames, fc.constantFrom("one", "each"), async (all, pages) => {
+        await writeParquet(file, all.map(frameOf), pages);
         const rows = await database.all<Record<string, Value>>(`select * from read_parquet('${file}')`);
         const expected = all.flatMap((columns) =>
           (columns[0] ?? []).map((_, row) => columns.map((c) => c[row] ?? null)),
@@ -138,6 +140,7 @@ describe("frames as Parquet", () => {
     const file = join(folder, "large.parquet");
     const values = Array.from({ length: 5_000 }, (_, i) => i);
     const frame = frameOf([
+      values,
       values,
       values.map(BigInt),
       values,

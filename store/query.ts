@@ -3,6 +3,7 @@ import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { ServiceError } from "../schema/errors.ts";
+import { failAgain, nextChunk } from "./chunks.ts";
 import type { Database } from "./database.ts";
 import { literal } from "./identifier.ts";
 import { type QueryLimits, queryLimits } from "./query-limits.ts";
@@ -38,6 +39,13 @@ export type QueryAnswer = { readonly rows: number; readonly truncated: boolean }
 
 /** Text is gathered in pieces of about this length. */
 const PIECE_CHARACTERS = 65_536;
+
+interface Running {
+  readonly connection: DuckDBConnection;
+  readonly checked: CheckedStatement;
+  readonly request: QueryRequest;
+  readonly signal: AbortSignal;
+}
 
 /**
  * Runs the SQL of people who may read. A query is one SELECT over the schemas `views` and `results` and nothing else: it
@@ -150,8 +158,8 @@ export class QueryRunner {
       stop.signal.throwIfAborted();
       const checked = await prepareQuery(connection, request.sql, catalog);
       stop.signal.throwIfAborted();
-      if (file === undefined) return await this.#text(checked, request, stop.signal);
-      return await this.#parquet({ connection, checked, request, file, signal: stop.signal });
+      const running = { connection, checked, request, signal: stop.signal };
+      return await (file === undefined ? this.#text(running) : this.#parquet(running, file));
     } catch (error) {
       if (file !== undefined) await rm(file, { force: true });
       if (stop.signal.aborted) throw stop.signal.reason;
@@ -163,12 +171,12 @@ export class QueryRunner {
     }
   }
 
-  async #text({ statement, columns }: CheckedStatement, request: QueryRequest, signal: AbortSignal) {
+  async #text({ connection, checked, request, signal }: Running) {
     const { mostRows, defaultRows, answerBytes } = this.#limits;
     const format = request.format as TextFormat; // Parquet goes another way
     const most = request.rowLimit ?? (format === "json" ? defaultRows : mostRows);
-    const result = await statement.stream();
-    const writer = textWriter(format, columns, result.deduplicatedColumnNames());
+    const result = await checked.statement.stream();
+    const writer = textWriter(format, checked.columns, result.deduplicatedColumnNames());
     const parts: Buffer[] = [];
     let text = writer.head;
     let bytes = 0;
@@ -181,10 +189,14 @@ export class QueryRunner {
       if (bytes > answerBytes) throw answerTooLong(this.#limits);
       parts.push(part);
     };
+    const failed = async () => {
+      signal.throwIfAborted(); // it was interrupted
+      await failAgain(connection, await withoutSemicolon(connection, request.sql));
+    };
     reading: for (;;) {
-      const chunk = await result.fetchChunk();
-      signal.throwIfAborted(); // a stream that was interrupted ends as if it were whole
-      if (!chunk || chunk.rowCount === 0) break;
+      const chunk = await nextChunk(result, failed);
+      signal.throwIfAborted();
+      if (!chunk) break;
       for (const row of chunk.getRows()) {
         if (rows === most) {
           cut = "cut";
@@ -201,19 +213,7 @@ export class QueryRunner {
     return { kind: "text", rows, truncated: cut === "cut", parts } as const;
   }
 
-  async #parquet({
-    connection,
-    checked,
-    request,
-    file,
-    signal,
-  }: {
-    readonly connection: DuckDBConnection;
-    readonly checked: CheckedStatement;
-    readonly request: QueryRequest;
-    readonly file: string;
-    readonly signal: AbortSignal;
-  }): Promise<QueryAnswer> {
+  async #parquet({ connection, checked, request, signal }: Running, file: string): Promise<QueryAnswer> {
     refuseLossyParquet(checked);
     const most = request.rowLimit ?? this.#limits.mostRows;
     const select = await withoutSemicolon(connection, request.sql);

@@ -1,4 +1,5 @@
 import { DuckDBBigIntVector, DuckDBBooleanVector, DuckDBIntegerVector } from "@duckdb/node-api";
+import { chunksOf } from "./chunks.ts";
 import type { Database } from "./database.ts";
 import { identifier } from "./identifier.ts";
 
@@ -70,10 +71,7 @@ async function visitChunks(
 ): Promise<void> {
   const connection = await database.connect();
   try {
-    const result = await connection.stream(sql);
-    for (;;) {
-      const chunk = await result.fetchChunk();
-      if (!chunk || chunk.rowCount === 0) return;
+    for await (const chunk of chunksOf(connection, sql)) {
       const columns = Array.from({ length: chunk.columnCount }, (_, i) => chunk.getColumnVector(i));
       visit(chunk.rowCount, columns);
     }

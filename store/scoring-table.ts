@@ -1,6 +1,7 @@
 import type { DuckDBConnection, DuckDBVector } from "@duckdb/node-api";
 import { ServiceError } from "../schema/errors.ts";
 import { appendColumns, rowsOfGroups } from "./append-columns.ts";
+import { chunksOf } from "./chunks.ts";
 import { identifier, literal } from "./identifier.ts";
 import { openTableFile, unreadable } from "./table-source.ts";
 
@@ -70,12 +71,8 @@ export class ScoringTable {
       return as === "f32" || as === "f64" ? `coalesce(${value}, 'nan'::${CAST[as]})` : value;
     });
     try {
-      const result = await this.#connection.stream(`select ${selected.join(", ")} from ${this.#source}`);
-      for (
-        let chunk = await result.fetchChunk();
-        chunk && chunk.rowCount > 0;
-        chunk = await result.fetchChunk()
-      ) {
+      const sql = `select ${selected.join(", ")} from ${this.#source}`;
+      for await (const chunk of chunksOf(this.#connection, sql)) {
         const { rowCount } = chunk;
         yield {
           rows: rowCount,

@@ -1,4 +1,5 @@
 import { ServiceError } from "../schema/errors.ts";
+import { chunksOf } from "./chunks.ts";
 import { writeCsvAsParquet } from "./csv-to-parquet.ts";
 import type { Database } from "./database.ts";
 import { literal } from "./identifier.ts";
@@ -69,15 +70,13 @@ export class TableFile {
     const connection = await this.#database.connect();
     try {
       const rows = sliceSql({ path: this.path, ...slice }, names);
-      const result = await reading(() =>
-        connection.stream(`select ${objectOf(members)} from (${rows})${condition}`),
-      );
+      const chunks = chunksOf(connection, `select ${objectOf(members)} from (${rows})${condition}`);
       let lines: string[] = [];
       let length = 0;
       for (;;) {
-        const chunk = await reading(() => result.fetchChunk());
-        if (!chunk || chunk.rowCount === 0) break;
-        for (const value of chunk.getColumnValues(0)) {
+        const next = await reading(() => chunks.next());
+        if (next.done) break;
+        for (const value of next.value.getColumnValues(0)) {
           const line = String(value);
           lines.push(line);
           length += line.length;

@@ -1,3 +1,4 @@
+import { chunksOf } from "./chunks.ts";
 import type { Database } from "./database.ts";
 import { slicedColumn, slicedId, sliceSql, type TableSlice } from "./table-slice.ts";
 
@@ -31,14 +32,13 @@ export async function visitIds(
   const columns = [id, row, status].filter((name) => name !== undefined);
   const connection = await database.connect();
   try {
-    const result = await connection.stream(
+    const chunks = chunksOf(
+      connection,
       `select encode(string_agg(number || ' ' || id, chr(10) order by position)), bool_or(contains(id, chr(10)))
        from (select position, ${slicedId(id, key)} as id, ${number} as number from (${sliceSql(slice, columns)}))
        group by position // ${PART_ROWS} order by position // ${PART_ROWS}`,
     );
-    for (;;) {
-      const chunk = await result.fetchChunk();
-      if (!chunk || chunk.rowCount === 0) return "visited";
+    for await (const chunk of chunks) {
       const [ids = [], torn = []] = chunk.getColumns();
       if (torn.includes(true)) return "unfit";
       for (const part of ids) {
@@ -46,6 +46,7 @@ export async function visitIds(
         if (visit(bytes) === "unfit") return "unfit";
       }
     }
+    return "visited";
   } finally {
     connection.closeSync();
   }

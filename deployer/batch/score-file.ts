@@ -76,8 +76,7 @@ export async function scoreFile(job: ScoringJob): Promise<ScoringReport> {
     };
     const parts = await ScoredParts.open(`${output}.scoring`, plan, Math.ceil(table.rows / partRows));
     run = new ScoringRun(job, { table, inputs, parts, partRows, groups });
-    const ended = await Promise.allSettled([run.scoreAll(), table.writeBeside(run.written(), partial)]);
-    for (const end of ended) if (end.status === "rejected") throw end.reason;
+    await run.scoreAnd((written) => table.writeBeside(written, partial));
     const names = await table.columnsOf(parts.pathOf(0)); // there are rows
     renameSync(partial, output);
     parts.remove();
@@ -114,7 +113,7 @@ function partRowsFor(rows: number, columns: number): number {
  * How many of the rows `[from, from + rows)` are in each of the groups that they reach into.
  * @param groups - Rows of each group, all of them one after the other.
  */
-export function rowsWithin(
+function rowsWithin(
   groups: readonly number[],
   { from, rows }: { readonly from: number; readonly rows: number },
 ): readonly number[] {
@@ -144,17 +143,17 @@ class ScoringRun {
     this.#inside = inside;
   }
 
-  async scoreAll(): Promise<void> {
-    try {
-      await this.#scoreAll();
-    } catch (error) {
-      this.#fail(error);
-    }
+  /**
+   * Scores all parts, and does with their files what `use` says. When one of the two fails the other ends, too.
+   * @param use - Is given the files in their order, each as soon as it is written.
+   */
+  async scoreAnd(use: (written: AsyncGenerator<string>) => Promise<void>): Promise<void> {
+    const fail = (error: unknown) => this.#fail(error);
+    await Promise.all([this.#scoreAll().catch(fail), use(this.#written()).catch(fail)]);
     if (this.#failure) throw this.#failure;
   }
 
-  /** Files of the parts in their order, each as soon as it is written. @throws what `scoreAll` throws. */
-  async *written(): AsyncGenerator<string> {
+  async *#written(): AsyncGenerator<string> {
     const { parts } = this.#inside;
     for (let part = 0; part < parts.count; part++) {
       while (!parts.has(part)) {
@@ -190,6 +189,8 @@ class ScoringRun {
         if (this.#underWay.size >= threads.length * PARTS_AT_A_THREAD) await Promise.race(this.#underWay);
       }
       await Promise.all(this.#underWay);
+    } catch (error) {
+      this.#fail(error); // before the threads are closed, who then fail too
     } finally {
       this.closed = Promise.all(threads.map((thread) => thread.close()));
     }

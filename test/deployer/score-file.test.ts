@@ -1,6 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -208,7 +216,7 @@ describe.skipIf(!haveFixtures)(`files of models (${haveFixtures ? "all" : WITHOU
     const input = join(folder, "many.parquet");
     const columns = (job.columns ?? []).map((column) => `random() as ${column}`);
     await query(
-      `copy (select i as id, ${columns} from range(300000) as t(i)) to '${input}' (format parquet)`,
+      `copy (select i as id, ${columns} from range(300000) as t(i)) to '${input}' (format parquet, row_group_size 10240)`,
     );
     const options = { ...job, input, partRows: 8_192 };
     const program = join(folder, "score.mjs");
@@ -250,6 +258,37 @@ describe.skipIf(!haveFixtures)(`files of models (${haveFixtures ? "all" : WITHOU
       ),
     ).toEqual([{ different: 0 }]);
     await expect(scoreFile(options)).rejects.toThrow(/is there already: remove it, or say --overwrite/);
+  });
+
+  it("ends with the reason, and without an output, when the file cannot be read or written to its end", async () => {
+    const folder = temporaryFolder();
+    const { rows: _, ...job } = await jobFor("bike_gbr", folder, "scored.parquet");
+    const input = join(folder, "many.parquet");
+    const table = (last: string) => {
+      const columns = (job.columns ?? []).map(
+        (column, at) => `${at === 3 ? `if(i = 399999, '${last}', '1')` : "1"} as ${column}`,
+      );
+      return query(
+        `copy (select ${columns} from range(400000) as t(i)) to '${input}' (format parquet, row_group_size 10240)`,
+      );
+    };
+    const left = () => readdirSync(folder).filter((name) => name.startsWith("scored"));
+    await table("many");
+    await expect(scoreFile({ ...job, input, partRows: 8_192 })).rejects.toThrow(
+      /many\.parquet cannot be read: .*'many'/,
+    );
+    expect(left()).toEqual(["scored.parquet.scoring"]);
+    rmSync(`${job.output}.scoring`, { recursive: true });
+
+    await table("2");
+    symlinkSync("/dev/full", `${job.output}.partial`);
+    const told: number[] = [];
+    const options = { ...job, input, partRows: 8_192, onProgress: (rows: number) => told.push(rows) };
+    await expect(scoreFile(options)).rejects.toThrow(/copyfile .*scored\.parquet\.partial/);
+    expect(told.at(-1)).toBeLessThan(400_000); // and does not score to the end first
+    expect(left()).toEqual(["scored.parquet.scoring"]);
+    expect(await scoreFile(options)).toMatchObject({ rows: 400_000 });
+    expect(left()).toEqual(["scored.parquet"]);
   });
 
   it("names what cannot be scored", async () => {

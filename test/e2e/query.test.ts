@@ -226,6 +226,23 @@ describe("an answer", () => {
     expect((await query(sql)).rows).toEqual([[expect.stringMatching(/^gold\/no\. 0\/\d{8}20\.0-1-200$/)]]);
   });
 
+  it("that fails half way is a failure with its reason, not a shorter answer", async () => {
+    const long = ["a", "b", "c"]
+      .map((row) => `${row}.in_plan || ${row}.record_id || ${row}.out_answer`)
+      .join(" || ");
+    const sql = `select if(a.in_age + b.in_age + c.in_age = 177, 'many', '1')::int as n, ${long} as one, ${long} || 'x' as other
+      from churn a, churn b, churn c`;
+    for (const accept of ["text/csv", "application/x-ndjson"]) {
+      const response = await ask(sql, accept);
+      expect(response.status).toBe(400);
+      expect(await response.text()).toMatch(
+        /the query fails: Conversion Error: Could not convert string 'many'/,
+      );
+    }
+    const whole = await ask(sql.replace("'many'", "'2'"), "text/csv");
+    expect((await whole.text()).split("\n").length).toBe(ROWS ** 3 + 2);
+  });
+
   it("has no form that accept does not name", async () => {
     const response = await ask("select 1", "application/vnd.apache.arrow.stream");
     expect([response.status, await response.text()]).toEqual([415, expect.stringContaining("text/csv")]);

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
@@ -146,6 +146,24 @@ describe("tables", () => {
     expect(await database.all("select record_id, label from views.m")).toEqual([
       { record_id: "a", label: "yes" },
     ]);
+  });
+
+  it("a file damaged further down is refused with the reason, and not taken for a shorter one", async () => {
+    const { api, database, dataDir } = await startCapture();
+    const sql = "select 'id-' || i as id, [i, i + 1] as pair, sin(i) as wave from range(140000) t(i)"; // two row groups
+    const file = await parquetOf(database, dataDir, sql);
+    const path = join(dataDir, "damaged.parquet");
+    writeFileSync(path, file);
+    const [last] = await database.all<{ at: number }>(
+      `select max(data_page_offset)::double as at from parquet_metadata('${path}') where path_in_schema like 'pair%'`,
+    );
+    const damaged = Buffer.from(file).fill(0xff, (last?.at ?? 0) + 40, (last?.at ?? 0) + 4_000);
+    const { status, answer } = await send(api, "/v1/models/m/records", damaged, parquet);
+    expect({ status, detail: answer.detail }).toEqual({
+      status: 400,
+      detail: expect.stringContaining("the table cannot be read: "),
+    });
+    expect(String(answer.detail)).not.toContain(dataDir);
   });
 
   it("a bad row is named by its place, and the others are kept", async () => {

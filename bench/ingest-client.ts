@@ -13,11 +13,15 @@ export interface ServerProcess {
 
 const ROOT = join(import.meta.dirname, "..");
 
-/** Starts a program that prints its port, or its URL as `leeway serve` does, on its first line. */
+/** Starts a program that prints its port, or its URL as `leeway serve` does, on a line of its own; warnings may come before. */
 export async function startServer(args: readonly string[]): Promise<ServerProcess> {
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
-  const [line] = await once(createInterface({ input: child.stdout }), "line");
-  const port = /"url":"[^"]+:(\d+)"/.exec(line)?.[1] ?? line;
+  const lines = createInterface({ input: child.stdout });
+  let port: string | undefined;
+  while (!port) {
+    const [line] = await once(lines, "line");
+    port = /"url":"[^"]+:(\d+)"|^(\d+)$/.exec(line)?.slice(1).find(Boolean);
+  }
   const ended = once(child, "exit");
   const stop = async () => {
     child.kill("SIGTERM");

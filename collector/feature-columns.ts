@@ -6,6 +6,9 @@ import { BooleanColumn, NumberColumn, TextColumn } from "./column-builder.ts";
 import { GONE, type Key, KeyTable, type WrittenKey, writtenKey } from "./key-table.ts";
 import type { Redaction } from "./sidecar/redact.ts";
 
+/** A feature or output, and how its values are kept. */
+export type FeatureType = Pick<ModelColumn, "direction" | "name" | "type">;
+
 /** A feature or output of a model and the values gathered for it. It has a type from its first value on, or before that where one is set. */
 export class Feature implements Key<Feature> {
   readonly written: WrittenKey;
@@ -111,6 +114,24 @@ export class FeatureColumns {
   declare(feature: Feature, type: StoredType): void {
     feature.declare(type);
     this.#declared.push(feature);
+  }
+
+  /** The columns of these features, all of which have the types given from now on; undefined, with nothing done, when that cannot be. */
+  adopt(wanted: readonly FeatureType[]): readonly string[] | undefined {
+    const fits = wanted.every(({ direction, name, type }) => {
+      const known = this.#byName[direction].get(name);
+      const kept = known ? known.type : this.#rules.types.get(name);
+      return (known || featureName.safeParse(name).success) && (kept === undefined || kept === type);
+    });
+    const fresh = wanted.filter(({ direction, name }) => !this.#byName[direction].has(name));
+    if (!fits || this.all.length + fresh.length > this.#most) return undefined;
+    const columns = wanted.flatMap(({ direction, name, type }) => {
+      const feature = this.find(direction, name);
+      if (feature && feature.type === undefined) this.declare(feature, type);
+      return feature ? [feature.column] : [];
+    });
+    this.keep();
+    return columns;
   }
 
   /** The record at hand stays. */

@@ -2,12 +2,12 @@ import type { FeatureValue } from "../protocols/exchange.ts";
 import { parseJson } from "../protocols/json.ts";
 import { scoringRecord } from "../schema/record.ts";
 import type { Frame, FrameColumn } from "../store/frame.ts";
-import type { ModelColumn, StoredType } from "../store/models.ts";
+import type { ModelColumn } from "../store/models.ts";
 import { isFailed, keyRow } from "./attempt.ts";
 import type { CollectRules } from "./collect-settings.ts";
 import type { TextColumn } from "./column-builder.ts";
 import { CoreColumns } from "./core-columns.ts";
-import { type Feature, FeatureColumns, storedTypeOf } from "./feature-columns.ts";
+import { type Feature, FeatureColumns, type FeatureType, storedTypeOf } from "./feature-columns.ts";
 import { CLOSE_BRACE, COMMA, JsonCursor, MINUS, OPEN_BRACE, OPEN_BRACKET, QUOTE } from "./json-cursor.ts";
 import { DEEPEST_NESTING, jsonOf, wellFormedText } from "./json-text.ts";
 import { type HashSeed, hashKey, type KeyHash } from "./key-hash.ts";
@@ -113,17 +113,13 @@ export class RecordRows implements Rows {
   }
 
   /**
-   * The column that a feature is kept in when all its values are of one type, as in a table; undefined when it is kept as
-   * another type, or there is no room for it.
+   * The columns that features are kept in when all their values are of one type, as in a table; undefined when one is kept
+   * as another type, or there is no room for all of them. Nothing is different then.
    */
-  adopt(direction: "in" | "out", name: string, type: StoredType): string | undefined {
+  adopt(features: readonly FeatureType[]): readonly string[] | undefined {
     // Each record has to be looked at: whether it is in the sample, and what must not be kept of it.
     if (this.#share < 1 || this.#rules.redactions.size > 0) return undefined;
-    const feature = this.#features.find(direction, name);
-    if (!feature) return undefined;
-    if (feature.type === undefined) this.#features.declare(feature, type);
-    this.#features.keep();
-    return feature.type === type ? feature.column : undefined;
+    return this.#features.adopt(features);
   }
 
   /** Makes room for so many further keys at once, instead of little by little. */

@@ -1,9 +1,9 @@
 import { ServiceError } from "../schema/errors.ts";
 import { chunksOf } from "./chunks.ts";
-import { writeCsvAsParquet } from "./csv-to-parquet.ts";
+import { type CsvColumns, writeCsvAsParquet } from "./csv-to-parquet.ts";
 import type { Database } from "./database.ts";
 import { literal } from "./identifier.ts";
-import { ROW_NUMBER, slicedColumn, slicedId, sliceSql } from "./table-slice.ts";
+import { isWritable, ROW_NUMBER, slicedColumn, slicedId, sliceSql } from "./table-slice.ts";
 
 /** A column of an uploaded table; `type` as DuckDB calls it, and `"NULL"` of a column of CSV without any value. */
 export interface TableColumn {
@@ -105,12 +105,14 @@ function columnsIn(members: readonly JsonMember[]): string[] {
  * The table in a file. CSV is read whole, and written as Parquet to `${path}.parquet`, before any row is handed out: what
  * is wrong with it is known by then.
  *
+ * @param columnsOf - What is known of the columns of CSV, from their names.
  * @throws ServiceError `invalid-input` when the file cannot be read as what it is said to be.
  */
 export async function openTableFile(
   database: Database,
   path: string,
   format: "csv" | "parquet",
+  columnsOf: (names: readonly string[]) => CsvColumns = () => ({ texts: [], time: undefined }),
 ): Promise<TableFile> {
   const parquet = format === "csv" ? `${path}.parquet` : path;
   const connection = await database.connect();
@@ -118,7 +120,9 @@ export async function openTableFile(
     const all = async <Row>(sql: string) =>
       reading(async () => (await connection.runAndReadAll(sql)).getRowObjectsJS() as Row[]);
     const empty =
-      format === "csv" ? await reading(() => writeCsvAsParquet(connection, { path, parquet })) : new Set();
+      format === "csv"
+        ? await reading(() => writeCsvAsParquet(connection, { path, parquet }, columnsOf))
+        : new Set();
     const source = `read_parquet(${literal(parquet)})`;
     const columns = (
       await all<{ column_name: string; column_type: string }>(`describe select * from ${source}`)
@@ -174,7 +178,7 @@ function jsonOf({ column, as }: JsonColumn): string {
   if (as === "base64") return `to_json(base64(${value}))::varchar`;
   if (as === "whole") return `${value}::varchar`;
   if (as === "time" && /^(TIMESTAMP|DATE)/.test(column.type))
-    return `to_json(strftime(${value}::timestamptz::timestamp, '%Y-%m-%dT%H:%M:%S.%fZ'))::varchar`;
+    return `to_json(if(${isWritable(value, column.type)}, strftime(${value}::timestamp, '%Y-%m-%dT%H:%M:%S.%fZ'), ${value}::varchar))::varchar`;
   if (as === "time") return text;
   if (/^(FLOAT|DOUBLE)$/.test(column.type))
     return `case when isfinite(${value}) then to_json(${value}::double)::varchar when isinf(${value}) then to_json(if(${value} > 0, 'Infinity', '-Infinity'))::varchar end`;

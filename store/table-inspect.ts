@@ -1,6 +1,6 @@
 import type { Database } from "./database.ts";
 import type { LoadedColumn } from "./table-load.ts";
-import { slicedColumn, sliceSql, type TableSlice } from "./table-slice.ts";
+import { isWritable, slicedColumn, sliceSql, type TableSlice } from "./table-slice.ts";
 
 /** Whole numbers beyond this are kept to the last digit elsewhere. */
 const LARGEST_EXACT = 9_007_199_254_740_991n;
@@ -65,7 +65,7 @@ function conditionOf({ column, from, feature }: LoadedColumn): string | undefine
       ? `min(${value}) >= -${LARGEST_EXACT} and max(${value}) <= ${LARGEST_EXACT}`
       : undefined;
   }
-  if (column === "time") return `isfinite(min(${value})) and isfinite(max(${value}))`;
+  if (column === "time") return `bool_and(${isWritable(value, from.type)})`;
   if (column === "status") return `min(${value}) >= 0 and max(${value}) <= 999`;
   if (column === "weight")
     return `min(${value}) >= 1 and max(${value}) <= 1000000 and isfinite(sum(${value}::double))`;

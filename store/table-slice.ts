@@ -32,3 +32,10 @@ export function slicedId(column: string | undefined, key: string): string {
     ? `(${byPosition})`
     : `coalesce(${slicedColumn(column)}::varchar, ${byPosition})`;
 }
+
+/** SQL of whether RFC 3339 has a text for a time: from year 1 to 9999, and not infinite. Nothing is null. */
+export function isWritable(time: string, type: string): string {
+  // The literals would be beyond what nanoseconds reach, and all that they do reach is within.
+  if (type === "TIMESTAMP_NS") return `isfinite(${time})`;
+  return `(${time} >= '0001-01-01' and ${time} < '10000-01-01')`;
+}

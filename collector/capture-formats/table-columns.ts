@@ -1,4 +1,5 @@
 import { ServiceError } from "../../schema/errors.ts";
+import type { CsvColumns } from "../../store/csv-to-parquet.ts";
 import type { JsonColumn, TableColumn } from "../../store/table-file.ts";
 
 /** What the columns of an uploaded table are, where their names do not say it. */
@@ -71,6 +72,22 @@ function without(prefix: string, columns: readonly TableColumn[]): JsonColumn[] 
   return columns
     .filter(({ name }) => name.startsWith(prefix))
     .map((column) => ({ member: column.name.slice(prefix.length), column, as: "value" }));
+}
+
+/**
+ * Columns that are names, which are text whatever they look like, and the one that is the time.
+ * @throws ServiceError `invalid-input` when the roles name a column that is not there.
+ */
+export function namesIn(names: readonly string[], roles: TableRoles): CsvColumns {
+  const columns = names.map((name) => ({ name, type: "" }));
+  const head = headOf(columns, roles);
+  const called = head.filter(({ member }) => member === "version" || member === "deployment");
+  return {
+    texts: [idOf(columns, roles), ...called.map(({ column }) => column)].flatMap((column) =>
+      column ? [column.name] : [],
+    ),
+    time: head.find(({ member }) => member === "time")?.column.name,
+  };
 }
 
 /** How to read a table of ground truth: `id` (or `record_id`), `row`, `label`, `time`; other columns are passed over. */

@@ -55,7 +55,7 @@ async function storeInside(
   head: readonly LoadedColumn[],
   { records, loader, before, forget }: TableInside,
 ): Promise<IngestAnswer> {
-  const features = [...featuresOf("in", plan.inputs, records), ...featuresOf("out", plan.outputs, records)];
+  const features = featuresOf([...typed("in", plan.inputs), ...typed("out", plan.outputs)], records);
   const columns = [...head, ...features];
   const place = { path: table.path, ...slice };
   const keys = new Keys(slice.to - slice.from);
@@ -106,19 +106,24 @@ function loadedHead({ head }: TablePlan): LoadedColumn[] | undefined {
   return fits ? head.map(({ member, column }) => ({ column: member, from: column })) : undefined;
 }
 
-/** @throws Unfit when the model keeps one of them as another type, or it is of one that has to be looked at. */
-function featuresOf(
-  direction: "in" | "out",
-  columns: readonly JsonColumn[],
-  records: TableInside["records"],
-): LoadedColumn[] {
+/** Columns that have a value, and what they would be kept as. @throws Unfit when one is of a type that has to be looked at. */
+function typed(direction: "in" | "out", columns: readonly JsonColumn[]) {
   const filled = columns.filter(({ column: { type } }) => type !== EMPTY);
   return filled.map(({ member: name, column: from }) => {
     const type = storedTypeOf(from);
-    const column = type && records.adopt(direction, name, type);
-    if (!column) throw new Unfit();
-    return { column, from, feature: { direction, name, type } };
+    if (!type) throw new Unfit();
+    return { from, feature: { direction, name, type } };
   });
+}
+
+/** @throws Unfit when the model keeps one of them as another type, or has no room for all. */
+function featuresOf(
+  typed: readonly Required<Pick<LoadedColumn, "from" | "feature">>[],
+  records: TableInside["records"],
+): LoadedColumn[] {
+  const adopted = records.adopt(typed.flatMap(({ feature }) => feature ?? []));
+  if (!adopted) throw new Unfit();
+  return typed.map((column, i) => ({ ...column, column: adopted[i] as string })); // one for each
 }
 
 /** The keys of the rows of a slice, and which of them are new. */

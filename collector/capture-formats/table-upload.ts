@@ -8,7 +8,7 @@ import { type JsonMember, openTableFile, type TableColumn, type TableFile } from
 import type { Collector } from "../collector.ts";
 import type { BodySource } from "../request-body.ts";
 import { spoolBody } from "./spool-body.ts";
-import { labelPlan, recordPlan, type TableRoles } from "./table-columns.ts";
+import { labelPlan, namesIn, recordPlan, type TableRoles } from "./table-columns.ts";
 import { type SliceToStore, storeSlice } from "./table-store.ts";
 
 /** Rows that are looked at one by one are passed on in parts of about this length. */
@@ -75,7 +75,7 @@ export class TableUpload {
     const file = join(folder, `upload-${randomUUID()}.${body.format}`);
     try {
       const content = await spoolBody(body, { file, mostBytes });
-      const table = await openTableFile(database, file, body.format);
+      const table = await openTableFile(database, file, body.format, (names) => namesIn(names, body.roles));
       const sum = emptyAnswer();
       if (what === "labels") {
         const { id, members } = labelPlan(table.columns, body.roles);

@@ -54,7 +54,8 @@ port.on("message", (message: ToBackground) => {
   else void drain(message.graceMs);
 });
 const timer = setInterval(() => {
-  if (batch.records > 0 && Date.now() - batch.timeMs >= BATCH_MS) sendBatch();
+  // A clock that was set back must not keep a batch until it has caught up.
+  if (batch.records > 0 && Math.abs(Date.now() - batch.timeMs) >= BATCH_MS) sendBatch();
 }, BATCH_MS / 4);
 tell({ say: "ready" });
 

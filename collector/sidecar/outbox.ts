@@ -37,6 +37,9 @@ export class Outbox {
   #memoryBytes = 0;
   #memoryRecords = 0;
   readonly #sending = new Set<Waiting>();
+  /** Files that could not be read, until the timer ends. */
+  readonly #aside: Segment[] = [];
+  #asideTimer: NodeJS.Timeout | undefined;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
   /** Drops are told once per outage, and counted all. */
@@ -73,7 +76,8 @@ export class Outbox {
     await new Promise<void>((resolve) => {
       const deadline = setTimeout(resolve, graceMs);
       this.#onIdle = () => {
-        if (this.#sending.size > 0 || this.#memory.length > 0 || (spool?.records ?? 0) > 0) return;
+        const aside = this.#aside.reduce((sum, { records }) => sum + records, 0);
+        if (this.#sending.size > 0 || this.#memory.length > 0 || (spool?.records ?? 0) > aside) return;
         clearTimeout(deadline);
         resolve();
       };
@@ -87,6 +91,7 @@ export class Outbox {
       this.#pump();
     });
     clearTimeout(this.#timer);
+    clearTimeout(this.#asideTimer);
     // Whether the batches under way arrive will not be learnt here, and one too many is a duplicate.
     for (const { batch, segment } of this.#sending) if (!segment) this.#memory.push(batch);
     this.#spill();
@@ -149,11 +154,25 @@ export class Outbox {
     const { spool } = this.#options;
     for (let segment = spool?.take(); spool && segment; segment = spool.take()) {
       const body = spool.read(segment);
-      if (body) return { batch: { ...segment, body }, segment };
-      spool.remove(segment);
+      if (body === "unreadable") this.#setAside(spool, segment);
+      else if (body === "gone") spool.remove(segment);
+      else return { batch: { ...segment, body }, segment };
     }
     const batch = this.#memory.shift();
     return batch && { batch, segment: undefined };
+  }
+
+  /** What cannot be read for now keeps nothing else back, and is tried again later. */
+  #setAside(spool: Spool, segment: Segment): void {
+    this.#aside.push(segment);
+    if (this.#asideTimer) return;
+    const { log } = this.#options;
+    log("warn", "a file of the spool cannot be read: it stays, and is tried again", { file: segment.file });
+    this.#asideTimer = setTimeout(() => {
+      this.#asideTimer = undefined;
+      for (const each of this.#aside.splice(0).reverse()) spool.putBack(each);
+      this.#pump();
+    }, LONGEST_WAIT_MS);
   }
 
   async #send(waiting: Waiting): Promise<void> {

@@ -55,10 +55,12 @@ export class Spool {
       if (name.endsWith(".partial")) rmSync(file, { force: true }); // written when its process was killed
       const [, time, , records, gz] = NAME.exec(name) ?? [];
       if (time === undefined) return [];
+      const bytes = bytesOf(file);
+      if (bytes === undefined) return [];
       return [
         {
           file,
-          bytes: statSync(file).size,
+          bytes,
           records: Number(records),
           timeMs: Number.parseInt(time, 16),
           encoding: gz ? "gzip" : "identity",
@@ -110,19 +112,37 @@ export class Spool {
     this.#segments.unshift(segment);
   }
 
-  /** The body; undefined when the file is gone, because another process sent it. */
-  read(segment: Segment): Uint8Array | undefined {
+  /** The body; `gone` when there is no such file, because another process sent it, and `unreadable` when it may be read later. */
+  read(segment: Segment): Uint8Array | "gone" | "unreadable" {
     try {
       return readFileSync(segment.file);
-    } catch {
-      return undefined;
+    } catch (error) {
+      return isGone(error) ? "gone" : "unreadable"; // there may be no file descriptor left, or no memory
     }
   }
 
   remove(segment: Segment): void {
-    rmSync(segment.file, { force: true });
+    try {
+      rmSync(segment.file, { force: true });
+    } catch {
+      // It stays for the next process, and what it holds will be duplicates.
+    }
     this.#bytes -= segment.bytes;
     this.#records -= segment.records;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "ENOENT";
+}
+
+/** Length of a file; undefined when it is gone by now. */
+function bytesOf(file: string): number | undefined {
+  try {
+    return statSync(file).size;
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
   }
 }
 

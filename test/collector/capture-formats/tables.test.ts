@@ -136,6 +136,84 @@ describe("tables", () => {
     expect(row).not.toHaveProperty("in_nan");
   });
 
+  it("names in CSV are what stands there: no two become one, and none is written another way", async () => {
+    const { api, collector, database } = await startCapture();
+    const ids = ["12345678901234567890123", "12345678901234567890124", "1e5", "100000", "2.50", "01/02/2026"];
+    const rows = ids.map((id) => `${id},1.10,007,01/02/2026,2026-01-01T10:00:00Z,'x',${id}`);
+    const body = ["id,version,deployment,day,at,quoted,label", ...rows, ""].join("\n");
+    const { answer } = await send(api, "/v1/models/m/records", body, csv);
+    expect(answer).toEqual({ received: 12, stored: 12, duplicates: 0, rejected: 0, errors: [] });
+    const labels = ["id,label", ...ids.map((id) => `${id},true`), ""].join("\n");
+    expect((await send(api, "/v1/models/m/labels", labels, csv)).answer).toMatchObject({ stored: 6 });
+    await collector.flush();
+    const stored = await database.all(
+      "select record_id, version, deployment, in_day, in_at, in_quoted, label from views.m",
+    );
+    const row = { version: "1.10", deployment: "007", in_day: "01/02/2026", in_at: "2026-01-01T10:00:00Z" };
+    const expected = ids.map((id) => ({ ...row, record_id: id, in_quoted: "'x'", label: "true" }));
+    expect(new Set(stored)).toEqual(new Set(expected));
+  });
+
+  it("the month of a time is not guessed", async () => {
+    const { api } = await startCapture();
+    const body = "id,time,x\na,01/02/2026,1\nb,03/04/2026,2\n";
+    const { answer } = await send(api, "/v1/models/m/records", body, csv);
+    expect(answer).toMatchObject({
+      stored: 0,
+      rejected: 2,
+      errors: [{ index: 0, path: "time" }, { index: 1 }],
+    });
+  });
+
+  it("a quote that nobody closes is told of, and not taken for a character", async () => {
+    const { api } = await startCapture();
+    const { status, answer } = await send(api, "/v1/models/m/records", 'id,x\na,"b\nc,d\n', csv);
+    expect([status, answer.detail]).toEqual([400, expect.stringContaining("unterminated quote")]);
+  });
+
+  it.each(["timestamp", "timestamptz", "timestamp_ms", "date"])(
+    "a time beyond the year 9999 is named, and the others are kept: %s",
+    async (type) => {
+      const { api, collector, database, dataDir } = await startCapture();
+      const times = [
+        "2026-01-01",
+        "1950-01-01",
+        "10000-01-01",
+        "200000-01-01",
+        "0044-03-15 (BC)",
+        "infinity",
+      ];
+      const list = times.map((time) => `'${time}'::${type}`).join(", ");
+      const file = await parquetOf(
+        database,
+        dataDir,
+        `select 'r' || i as id, [${list}][i + 1] as time, i as x from range(5) t(i)`,
+      );
+      const { answer } = await send(api, "/v1/models/m/records", file, parquet);
+      expect(answer).toMatchObject({ received: 5, stored: 2, rejected: 3 });
+      await collector.flush();
+      expect(await database.all("select time from views.m order by time")).toEqual([
+        { time: new Date("1950-01-01T00:00:00Z") },
+        { time: new Date("2026-01-01T00:00:00Z") },
+      ]);
+    },
+  );
+
+  it("a table with more columns than a model may have changes nothing for what comes after", async () => {
+    const { api, database, dataDir } = await startCapture();
+    await post(api, "records", [{ id: "a", inputs: { x: 1 } }]);
+    const wide = Array.from({ length: 2_000 }, (_, i) => `${i} as c${i}`).join(", ");
+    const file = await parquetOf(database, dataDir, `select 'b' as id, ${wide}`);
+    expect((await send(api, "/v1/models/m/records", file, parquet)).answer).toMatchObject({ rejected: 1 });
+    const { answer } = await send(
+      api,
+      "/v1/models/m/records",
+      JSON.stringify([{ id: "c", inputs: { x: 1, y: 2 } }]),
+      { "content-type": "application/json" },
+    );
+    expect(answer).toMatchObject({ stored: 1, rejected: 0 });
+  });
+
   it("ground truth comes as a table too", async () => {
     const { api, collector, database } = await startCapture();
     await post(api, "records", [{ id: "a", inputs: { x: 1 } }]);

@@ -4,7 +4,9 @@ import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Batch, BatchBuilder } from "../../../collector/sidecar/batch.ts";
+import { Counters } from "../../../collector/sidecar/counters.ts";
 import { endToEnd } from "../../../collector/sidecar/hop-by-hop.ts";
+import { Outbox } from "../../../collector/sidecar/outbox.ts";
 import { recordWriter } from "../../../collector/sidecar/record-text.ts";
 import { parseRedaction, redactor } from "../../../collector/sidecar/redact.ts";
 import { isSampled } from "../../../collector/sidecar/sampling.ts";
@@ -217,5 +219,33 @@ describe("the spool", () => {
     mkdirSync(folder);
     expect(spool.write(batch(2))).toBe("written");
     expect([readdirSync(folder).length, spool.bytes]).toEqual([1, 100]);
+  });
+
+  it("keeps a file that cannot be read for now, and it holds nothing else back", async () => {
+    const folder = temporaryFolder();
+    const spool = Spool.open(folder, 10_000);
+    for (const time of [1_000, 2_000]) spool.write(batch(time));
+    const [unreadable = ""] = readdirSync(folder).sort();
+    rmSync(join(folder, unreadable));
+    mkdirSync(join(folder, unreadable)); // root may read any file, and nobody a folder
+    const sent: number[] = [];
+    const told: string[] = [];
+    const counters = new Counters();
+    const outbox = new Outbox({
+      post: async ({ timeMs, records }) => {
+        sent.push(timeMs);
+        return { outcome: "stored", stored: records, duplicates: 0, rejected: 0, sampledOut: 0 };
+      },
+      spool,
+      memoryBytes: 10_000,
+      counters,
+      log: (_, message) => told.push(message),
+      random: () => 0,
+    });
+    outbox.add(batch(3_000));
+    await outbox.drain(5_000);
+    expect(sent).toEqual([2_000, 3_000]);
+    expect([readdirSync(folder), counters.get("spooled_records")]).toEqual([[unreadable], 3]);
+    expect(told).toContain("a file of the spool cannot be read: it stays, and is tried again");
   });
 });

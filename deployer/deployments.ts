@@ -16,6 +16,7 @@ import type { Database, Transaction } from "../store/database.ts";
 import { DeploymentStore, type StoredDeployment, type StoredPlan } from "../store/deployments.ts";
 import { describeDeployment } from "./describe-deployment.ts";
 import { endOrphans } from "./end-orphans.ts";
+import { recordFailure, settleUnfinished, wouldFailAgain } from "./failed-plan.ts";
 import { type DeploymentFilter, fits } from "./find-deployments.ts";
 import { GroupClient, type GroupProgram } from "./group-client.ts";
 import { type CaptureTarget, makePlan } from "./make-plan.ts";
@@ -180,15 +181,20 @@ export class Deployments {
 
   /** Looks after all deployments: one whose group is gone is started again, and a canary that was taken back is recorded. */
   async tick(): Promise<void> {
+    for (const name of await this.#store.unfinished())
+      await this.#inTurn(name, () => settleUnfinished(name, this.#group(name), this.#books)).catch(
+        (error: unknown) => this.#warn(name, error),
+      );
     for (const deployment of await this.#store.list()) {
       if (deployment.state === "stopped") continue;
-      await this.#inTurn(deployment.name, () => this.#lookAfter(deployment.name)).catch((error: unknown) => {
-        this.#parts.log("warn", "a deployment needs help", {
-          deployment: deployment.name,
-          why: (error as Error).message,
-        });
-      });
+      await this.#inTurn(deployment.name, () => this.#lookAfter(deployment.name)).catch((error: unknown) =>
+        this.#warn(deployment.name, error),
+      );
     }
+  }
+
+  #warn(deployment: string, error: unknown): void {
+    this.#parts.log("warn", "a deployment needs help", { deployment, why: (error as Error).message });
   }
 
   async #lookAfter(name: string): Promise<void> {
@@ -216,7 +222,7 @@ export class Deployments {
     const moved = capture !== undefined && capture.collector !== url;
     const keyed = capture !== undefined && capture.api_key_file === undefined && apiKeyFile !== undefined;
     const [newest] = plans;
-    if (newest?.kind === "restart" && newest.outcome === "failed") return; // it would fail again
+    if (newest?.kind === "restart" && wouldFailAgain(newest)) return;
     if (!moved && !keyed) return;
     await this.#serve(name, deploymentSpec.parse(spec), {
       kind: "restart",
@@ -288,6 +294,7 @@ export class Deployments {
     let host = before?.host ?? settled.host;
     let port = before?.port;
     try {
+      if (before?.state !== "running") await group.end(); // of one that was stopped and still answers
       const moved = before && (before.host !== settled.host || (settled.port ?? before.port) !== before.port);
       if (moved && before.state === "running" && (await group.status()))
         throw new ServiceError(
@@ -300,7 +307,7 @@ export class Deployments {
       }
       await group.serve(this.#planFile(name, number));
     } catch (error) {
-      await this.#recordFailure(name, number, error as Error);
+      await recordFailure({ name, number, why: (error as Error).message }, this.#books);
       if (before?.state !== "running" && (await group.status())) await group.stop();
       throw error instanceof ServiceError && error.code === "conflict"
         ? new ServiceError("conflict", `deployment "${name}" cannot serve this: ${error.message}`)
@@ -325,13 +332,6 @@ export class Deployments {
         why: change.why ?? null,
         ...(change.kind === "automatic-rollback" ? { automatic: true } : {}),
       });
-    });
-  }
-
-  async #recordFailure(name: string, number: number, error: Error): Promise<void> {
-    await this.#parts.database.transaction(async (tx) => {
-      await this.#store.settlePlan(tx, name, { number, outcome: "failed", error: error.message });
-      await this.#tell(tx, "dev.leeway.deployment.failed", name, { plan: number, why: error.message });
     });
   }
 
@@ -363,6 +363,11 @@ export class Deployments {
 
   async #statusOf({ name, state }: StoredDeployment): Promise<GroupStatus | undefined> {
     return state === "stopped" ? undefined : this.#group(name).status();
+  }
+
+  get #books() {
+    const { database, now } = this.#parts;
+    return { database, store: this.#store, now };
   }
 
   #group(name: string): GroupClient {

@@ -22,6 +22,8 @@ const LOOK_EVERY_MS = 50;
 /** An upgrade loads and checks models. */
 const ORDER_MS = 200_000;
 const STATUS_MS = 5_000;
+/** Replicas have half a minute for the calls under way, and are killed five seconds later. */
+const END_MS = 40_000;
 
 /** How Leeway's command line is run here. */
 export interface GroupProgram {
@@ -64,6 +66,24 @@ export class GroupClient {
   /** Has the group let its replicas finish and end; resolves when it has begun to. */
   async stop(): Promise<void> {
     await this.#order("POST", "/stop", {}, STATUS_MS);
+  }
+
+  /**
+   * Has the group end, if there is one; resolves when it has.
+   *
+   * @throws ServiceError `conflict` when its replicas are still answering calls after all the time that they have for it.
+   */
+  async end(): Promise<void> {
+    const group = await this.status();
+    if (!group) return;
+    await this.stop().catch(() => undefined); // it may end at this moment
+    const deadline = performance.now() + END_MS;
+    // It holds the port until its process is gone.
+    while (isAlive(group.pid)) {
+      if (performance.now() > deadline)
+        throw new ServiceError("conflict", "its replicas of before have not ended: try again in a minute");
+      await once(AbortSignal.timeout(LOOK_EVERY_MS), "abort");
+    }
   }
 
   /**
@@ -144,6 +164,15 @@ export class GroupClient {
       call.on("error", gone);
       call.end(body && JSON.stringify(body));
     });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
   }
 }
 

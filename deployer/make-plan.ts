@@ -1,11 +1,11 @@
-import { copyFileSync, existsSync, linkSync, mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join, resolve as resolvePath } from "node:path";
+import { join, resolve as resolvePath } from "node:path";
 import type { DeploymentSpec, PlannedVersion, ReplicaPlan, ReplicaScaling } from "../schema/deployment.ts";
 import { ServiceError } from "../schema/errors.ts";
 import type { ResolvedVersion, ResolveModel } from "../schema/model-version.ts";
 import { allottedProcessors, threadsFor } from "./replica/allotted-processors.ts";
 import { readTls, tlsFrom } from "./replica/tls-files.ts";
+import { placeFiles } from "./version-files.ts";
 
 /** How replicas reach the collector. */
 export interface CaptureTarget {
@@ -42,7 +42,10 @@ export async function makePlan(
   const versions: PlannedVersion[] = [];
   for (const { version, weight } of spec.versions)
     versions.push(
-      plannedVersion(await resolve(model, referenceOf(version)), weight, { folder, module: spec.module }),
+      await plannedVersion(await resolve(model, referenceOf(version)), weight, {
+        folder,
+        module: spec.module,
+      }),
     );
   const twice = versions.find(
     ({ version }, at) => versions.findIndex((each) => each.version === version) !== at,
@@ -53,7 +56,7 @@ export async function makePlan(
       `two of the references are to version ${twice.version} of ${model}`,
     );
   const shadow = spec.shadow && {
-    version: plannedVersion(await resolve(model, referenceOf(spec.shadow.version)), 0, {
+    version: await plannedVersion(await resolve(model, referenceOf(spec.shadow.version)), 0, {
       folder,
       module: undefined, // it gets the rows as the others' modules have made them
     }),
@@ -109,11 +112,11 @@ function referenceOf(version: string): string | undefined {
   return version === "latest" ? undefined : version;
 }
 
-function plannedVersion(
+async function plannedVersion(
   found: ResolvedVersion,
   weight: number,
   { folder, module: wanted }: { readonly folder: string; readonly module: string | undefined },
-): PlannedVersion {
+): Promise<PlannedVersion> {
   const { model, version, main_file, files, signature, served_blob_path, served_sha256, sample } = found;
   const main = files.find(({ path }) => path === main_file);
   if (!main || !signature)
@@ -122,49 +125,28 @@ function plannedVersion(
       `version ${version} of ${model} has no ONNX file that was looked into: only those can be deployed`,
     );
   const served = served_blob_path !== undefined;
+  const placed = await placeFiles(found, folder);
   return {
     version,
     weight,
     // Replicas run in another folder than the server, and may be moved with their plan.
-    model_file: resolvePath(served ? served_blob_path : (besideEachOther(found, folder) ?? main.blob_path)),
+    model_file: resolvePath(served ? served_blob_path : placed ? join(placed, main.path) : main.blob_path),
     ...(served ? (served_sha256 === undefined ? {} : { sha256: served_sha256 }) : { sha256: main.sha256 }),
     signature,
     ...(sample ? { sample } : {}),
-    ...(wanted === undefined ? {} : { module: moduleOf(found, wanted, folder) }),
+    ...(wanted === undefined ? {} : { module: moduleOf(found, wanted, placed) }),
   };
 }
 
 function moduleOf(
   found: ResolvedVersion,
   wanted: string,
-  folder: string,
+  placed: string | undefined,
 ): NonNullable<PlannedVersion["module"]> {
   const file = found.files.find(({ path }) => path === wanted);
-  const placed = besideEachOther(found, folder);
-  if (file && placed !== undefined)
-    return { file: resolvePath(folder, "models", found.version, file.path), sha256: file.sha256 };
+  if (file && placed !== undefined) return { file: resolvePath(placed, file.path), sha256: file.sha256 };
   throw new ServiceError(
     "invalid-input",
     `version ${found.version} of ${found.model} has no file ${wanted}: register it with the model, or deploy without a module`,
   );
-}
-
-/** A model whose weights are in files beside it is given them under their names; undefined for a model of one file. */
-function besideEachOther(
-  { version, files, main_file = "" }: ResolvedVersion,
-  folder: string,
-): string | undefined {
-  if (files.length < 2) return undefined;
-  const models = join(folder, "models", version);
-  for (const { path, blob_path } of files) {
-    const target = join(models, path);
-    if (existsSync(target)) continue;
-    mkdirSync(dirname(target), { recursive: true });
-    try {
-      linkSync(blob_path, target);
-    } catch {
-      copyFileSync(blob_path, target); // another file system
-    }
-  }
-  return join(models, main_file);
 }

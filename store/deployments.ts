@@ -111,6 +111,23 @@ export class DeploymentStore {
     );
   }
 
+  /** Deployments of which a plan is neither live nor has failed: it is under way, or was when the server ended. */
+  async unfinished(reads: Reads = this.#database): Promise<string[]> {
+    const rows = await reads.all<{ readonly name: string }>(
+      "select distinct name from deployment_plans where outcome = 'pending' order by name",
+    );
+    return rows.map(({ name }) => name);
+  }
+
+  /** Numbers of such plans of one deployment. */
+  async unfinishedPlans(name: string, reads: Reads = this.#database): Promise<number[]> {
+    const rows = await reads.all<{ readonly number: number }>(
+      "select number from deployment_plans where name = $name and outcome = 'pending' order by number",
+      { name },
+    );
+    return rows.map(({ number }) => number);
+  }
+
   /** Newest first. */
   async plans(name: string, limit: number, reads: Reads = this.#database): Promise<StoredPlan[]> {
     const rows = await reads.all<PlanRow>(

@@ -92,6 +92,7 @@ export class ReplicaGroup {
   }
 
   async #replace(file: string): Promise<void> {
+    if (this.#state === "stopping") throw new Error("its replicas are ending");
     const plan = replicaPlan.parse(JSON.parse(await readFile(file, "utf8")));
     const { scaling } = plan;
     // A new plan begins with as many as the load has asked for so far.

@@ -97,6 +97,11 @@ function valuesOf(rows: JsonList, spec: TensorSpec, signature: ModelSignature): 
     if (Object.hasOwn(row, spec.name)) return row[spec.name] as JsonValue; // own
     const names =
       signature.inputs.length === 1 ? (signature.feature_names ?? orderedNames(rows, spec)) : undefined;
+    if (!names && signature.inputs.length === 1 && widthOf(spec) !== undefined)
+      throw new ServiceError(
+        "invalid-input",
+        `row ${at} has ${Object.keys(row).length} columns and input "${short(spec.name)}" of the model takes ${widthOf(spec)}: send as many, or {"${short(spec.name)}": [...]} with all values of a row`,
+      );
     if (!names)
       throw new ServiceError(
         "invalid-input",
@@ -113,7 +118,15 @@ function valuesOf(rows: JsonList, spec: TensorSpec, signature: ModelSignature): 
 function orderedNames(rows: JsonList, spec: TensorSpec): readonly string[] | undefined {
   const [first] = rows;
   const names = isObject(first) ? Object.keys(first) : [];
-  return names.length === widthOf(spec) ? names : undefined;
+  if (names.length !== widthOf(spec)) return undefined;
+  // Members of a JavaScript object that are called by whole numbers come first, and in the order of these.
+  const number = names.find((name, at) => /^(?:0|[1-9]\d*)$/.test(name) && name !== String(at));
+  if (number !== undefined)
+    throw new ServiceError(
+      "invalid-input",
+      `the order of columns called by numbers ("${short(number)}") is lost in JSON objects: register the model with feature_names, or send lists of values`,
+    );
+  return names;
 }
 
 function namesOf(inputs: readonly TensorSpec[]): string {

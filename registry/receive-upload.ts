@@ -101,7 +101,7 @@ function openForm(contentType: string): busboy.Busboy {
   } catch {
     throw new ServiceError(
       "unsupported-media-type",
-      `content-type ${contentType === "" ? "(none)" : contentType} is not taken here: send multipart/form-data, as curl -F does`,
+      `content-type ${contentType === "" ? "(none)" : contentType} is not taken here: send multipart/form-data with its boundary, as curl -F does`,
     );
   }
 }

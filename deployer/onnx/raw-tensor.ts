@@ -96,7 +96,7 @@ export const ELEMENT_ARRAYS = {
 /**
  * Elements as onnxruntime takes them. What is in an array of the right kind already is not copied.
  *
- * @throws ServiceError `invalid-input` for BYTES that are not UTF-8: the runtime's strings are texts.
+ * @throws ServiceError `invalid-input` for BYTES that are not UTF-8 or hold NUL: the runtime's strings are texts of C.
  */
 export function rawTensor({ name, shape, values }: Tensor, datatype: RuntimeDatatype): RawTensor {
   return { name, datatype, dims: shape, data: dataOf(values, datatype, name) };
@@ -106,7 +106,12 @@ function dataOf(values: ArrayLike<TensorValue>, datatype: RuntimeDatatype, name:
   switch (datatype) {
     case "BYTES":
       return Array.from(values, (value) => {
-        if (typeof value === "string") return value;
+        if (typeof value === "string" && !value.includes("\0")) return value;
+        if (typeof value === "string")
+          throw new ServiceError(
+            "invalid-input",
+            `tensor "${name}" holds a text with the character NUL, which the model runtime cannot take`,
+          ); // it would end there
         throw new ServiceError("invalid-input", `tensor "${name}" holds bytes that are no UTF-8 text`);
       });
     case "BOOL":

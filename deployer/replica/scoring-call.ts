@@ -232,7 +232,7 @@ function readInvocationsCall(message: Message, served: Served): ScoringCall {
   if (form === "dataframe_split") {
     if (!isObject(content))
       throw new ServiceError("invalid-input", "dataframe_split is no object with columns and data");
-    return rowCall(splitInstances(content), served);
+    return rowCall(splitInstances(content, served), served);
   }
   if (form === "dataframe_records") {
     if (!isList(content) || !content.every(isObject))
@@ -242,18 +242,29 @@ function readInvocationsCall(message: Message, served: Served): ScoringCall {
   return servingCall(request, served, { column: "predictions" });
 }
 
-function splitInstances({ columns, data }: JsonObject): JsonList {
+function splitInstances({ columns, data }: JsonObject, { signature, processing }: Served): JsonList {
   if (!isList(data)) throw new ServiceError("invalid-input", "dataframe_split has no list called data");
   if (columns === undefined) return data;
   if (!isList(columns)) throw new ServiceError("invalid-input", "columns of dataframe_split is no list");
-  return data.map((values, row): JsonObject => {
-    if (!isList(values) || values.length !== columns.length)
-      throw new ServiceError(
-        "invalid-input",
-        `row ${row} has not one value for each of the ${columns.length} columns`,
-      );
-    return Object.fromEntries(columns.map((name, at) => [String(name), values[at] as JsonValue])); // as many
-  });
+  const names = columns.map(String);
+  const seen = new Set<string>();
+  const twice = names.find((name) => seen.size === seen.add(name).size);
+  if (twice !== undefined)
+    throw new ServiceError("invalid-input", `dataframe_split has the column "${short(twice)}" twice`);
+  const odd = data.findIndex((values) => !isList(values) || values.length !== names.length);
+  if (odd !== -1)
+    throw new ServiceError(
+      "invalid-input",
+      `row ${odd} has not one value for each of the ${names.length} columns`,
+    );
+  const rows = data as readonly JsonList[]; // lists, as checked above
+  const [input] = signature.inputs;
+  // Columns of one matrix that have no names in the model: their order counts, which an object may not keep.
+  const unnamed = signature.inputs.length === 1 && !signature.feature_names && !processing;
+  if (unnamed && input?.shape.length === 2 && !names.includes(input.name)) return rows;
+  return rows.map(
+    (values) => Object.fromEntries(names.map((name, at) => [name, values[at] as JsonValue])), // as many
+  );
 }
 
 /** CSV with a line of names; a text column of it may look like numbers. */

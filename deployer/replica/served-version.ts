@@ -205,7 +205,9 @@ export class ServedVersion {
   }
 
   #rawInputs(inputs: RunInputs): RawTensor[] {
-    for (const { name } of inputs) {
+    for (const [at, { name }] of inputs.entries()) {
+      if (inputs.findIndex((each) => each.name === name) !== at)
+        throw new ServiceError("invalid-input", `input "${short(name)}" comes twice`);
       if (!this.#specs.has(name))
         throw new ServiceError(
           "invalid-input",

@@ -65,6 +65,8 @@ _NEVER_TAKEN = frozenset([400, 413, 415, 422])
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 10.0
 _REQUEST_SECONDS = 30.0
+#: A body that becomes many more times longer is taken for a bomb.
+_DENSEST = 100
 #: A failure that goes on is told about as often.
 _TELL_EVERY_SECONDS = 60.0
 #: Of an array within a value; a longer one is recorded as its shape and digest.
@@ -358,7 +360,11 @@ class _Sender:
                 record["deployment"] = self._target.deployment
             if latency_ms is not None:
                 record["latency_ms"] = round(latency_ms, 3)
-            line = json.dumps(record, allow_nan=False).encode() + b"\n"
+            try:
+                line = json.dumps(record, allow_nan=False).encode() + b"\n"
+            except Exception:  # a number of thousands of digits, say
+                self._counts["dropped"] += len(rows) - place
+                raise
             if self._held() + len(line) > self._memory_bytes:
                 self._drop(len(rows) - place)
             if not self._lines:
@@ -371,7 +377,7 @@ class _Sender:
         self._pending_bytes -= pending.size
         try:
             self._write(call, pending.rows, pending.taken_at, None)
-        except MemoryError as error:
+        except Exception as error:  # noqa: BLE001 (counted, and the thread goes on)
             self._tell(error)
 
     def _release_expired(self) -> None:
@@ -435,10 +441,15 @@ class _Sender:
 
     def _post(self, batch: List[bytes]) -> Optional[float]:
         """Sends a batch. Returns None when it is settled, else for how many seconds to wait (0: the server does not say)."""
-        headers = {"content-type": "application/x-ndjson", "content-encoding": "gzip"}
+        headers = {"content-type": "application/x-ndjson"}
+        body = b"".join(batch)
+        packed = gzip.compress(body, 1)
+        if len(body) <= len(packed) * _DENSEST:
+            body = packed
+            headers["content-encoding"] = "gzip"
         if self._target.api_key:
             headers["authorization"] = f"Bearer {self._target.api_key}"
-        response, text = self._request(gzip.compress(b"".join(batch), 1), headers)
+        response, text = self._request(body, headers)
         if response.status == 202:
             self._settled(json.loads(text))
             return None

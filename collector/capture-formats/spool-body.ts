@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
@@ -9,13 +9,13 @@ import type { BodySource } from "../request-body.ts";
 /**
  * Writes a body, decompressed, to a file as it comes; nothing of it stays in memory.
  *
- * @returns What tells the SHA-256 of what was written, in hexadecimal; it takes a while.
+ * @returns The SHA-256 of what was written, in hexadecimal.
  * @throws ServiceError `too-large` beyond `mostBytes`, `invalid-input` for an empty, cut or damaged body.
  */
 export async function spoolBody(
   { request, incoming }: BodySource,
   { file, mostBytes }: { readonly file: string; readonly mostBytes: number },
-): Promise<{ sha256(): Promise<string> }> {
+): Promise<{ readonly sha256: string }> {
   const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
   if (encoding !== "identity" && encoding !== "gzip")
     throw new ServiceError(
@@ -26,9 +26,11 @@ export async function spoolBody(
     incoming ?? (request.body && Readable.fromWeb(request.body as Parameters<typeof Readable.fromWeb>[0]));
   if (!source) throw new ServiceError("invalid-input", "the body is empty");
   let bytes = 0;
+  const hash = createHash("sha256");
   const measured = new Transform({
     transform(part: Buffer, _, done) {
       bytes += part.length;
+      hash.update(part); // here, since reading the file for it afterwards would take several times as long
       if (bytes <= mostBytes) done(null, part);
       else
         done(new ServiceError("too-large", `the table is longer than ${mostBytes} bytes: send it in parts`));
@@ -53,11 +55,5 @@ export async function spoolBody(
     });
   }
   if (bytes === 0) throw new ServiceError("invalid-input", "the body is empty");
-  return { sha256: () => sha256Of(file) };
-}
-
-async function sha256Of(file: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const part of createReadStream(file)) hash.update(part as Buffer);
-  return hash.digest("hex");
+  return { sha256: hash.digest("hex") };
 }

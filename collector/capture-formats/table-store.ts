@@ -44,9 +44,14 @@ export async function storeSlice(
   try {
     return await collector.storeTable(sliced.model, (inside) => storeInside(database, sliced, head, inside));
   } catch (error) {
-    if (error instanceof Unfit) return undefined;
+    if (error instanceof Unfit || isTooWide(error)) return undefined;
     throw error;
   }
+}
+
+/** DuckDB takes memory for each column of an insert, however few rows there are; by way of JSON there are fewer at a time. */
+function isTooWide(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("Out of Memory Error");
 }
 
 async function storeInside(

@@ -83,7 +83,7 @@ export class TableUpload {
         return sum;
       }
       const plan = recordPlan(table.columns, body.roles);
-      const key = body.idempotencyKey ?? (await content.sha256()).slice(0, 32);
+      const key = body.idempotencyKey ?? content.sha256.slice(0, 32);
       await this.#storeSlices(
         slicesOf(table.rows, sliceRows ?? sliceRowsOf(table.columns.length)).map((slice) => ({
           model,

@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { uuidv7 } from "uuidv7";
 import { writeJson } from "../../protocols/json.ts";
+import { isTooDense } from "../sidecar/batch.ts";
 import { Counters } from "../sidecar/counters.ts";
 import { Outbox } from "../sidecar/outbox.ts";
 import { batchPoster } from "../sidecar/post-batch.ts";
@@ -182,9 +183,12 @@ export class CaptureClient {
     this.#batch += 1;
     this.#packing.bytes += bytes;
     this.#packing.records += records;
-    const encoding = this.#options.compress === "none" ? "identity" : "gzip";
-    void (encoding === "gzip" ? compress(lines, { level: 1 }) : Promise.resolve(lines))
-      .then((body) => this.#outbox.add({ body, encoding, records, timeMs }))
+    void (this.#options.compress === "none" ? Promise.resolve(lines) : compress(lines, { level: 1 }))
+      .then((packed) => {
+        const plain = packed === lines || isTooDense(lines, packed);
+        const encoding = plain ? "identity" : "gzip";
+        this.#outbox.add({ body: plain ? lines : packed, encoding, records, timeMs });
+      })
       .catch(() => {
         this.#dropped += records;
       })

@@ -66,7 +66,7 @@ export class BatchBuilder {
     const text = this.#text.subarray(0, this.#bytes);
     const timeMs = this.#timeMs;
     const packed = gzipSync(text, GZIP);
-    const isDense = text.length > packed.length * DENSEST;
+    const isDense = isTooDense(text, packed);
     const body = Buffer.from(isDense ? text : packed); // a copy holds no more memory than it says
     this.#bytes = 0;
     this.#records = 0;
@@ -81,4 +81,9 @@ export class BatchBuilder {
     this.#text.copy(larger, 0, 0, at);
     this.#text = larger;
   }
+}
+
+/** Whether a compressed body would be taken for a bomb, and so has to go as it is. */
+export function isTooDense(plain: Uint8Array, packed: Uint8Array): boolean {
+  return plain.length > packed.length * DENSEST;
 }

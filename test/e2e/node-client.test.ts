@@ -232,6 +232,13 @@ describe("the capture client", () => {
     expect(told).toEqual([expect.stringMatching(/spool folder cannot be used/)]);
   });
 
+  it("sends what compresses as no honest body does as it is: it would be refused, and others with it", async () => {
+    const client = new CaptureClient({ collector: server.url, model: "dense" });
+    client.capture({ id: "beside", inputs: { x: 1 } });
+    client.capture({ id: "dense", inputs: { image: Array.from({ length: 1_000_000 }, () => 0) } });
+    expect(await client.close()).toMatchObject({ captured: 2, stored: 2, rejected: 0 });
+  });
+
   it("says what Leeway will not take", async () => {
     const told: unknown[] = [];
     const log = (_: string, message: string, fields?: object) => told.push([message, fields]);

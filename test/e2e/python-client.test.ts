@@ -283,6 +283,19 @@ say(both.stats, [str(error) for error in errors])
     expect(JSON.stringify(said)).not.toContain("secret-key");
   });
 
+  it("sends what compresses as no honest body does as it is, and counts what is no JSON", async () => {
+    const said = await python(`${PREAMBLE}
+inputs = collector("model_inputs", model="dense")
+collector("model_outputs", model="dense")
+inputs.collect([{"x": 1}])
+inputs.collect([{"image": [0] * 1_000_000}])
+inputs.collect([{"x": 10 ** 5000}])
+inputs.flush()
+say(inputs.stats)
+`);
+    expect(said).toEqual([[expect.objectContaining({ captured: 3, stored: 2, dropped: 1, rejected: 0 })]]);
+  });
+
   it("sends inputs alone when their outputs do not come, and says what Leeway will not take", async () => {
     const said = await python(
       `${PREAMBLE}

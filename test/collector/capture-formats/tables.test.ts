@@ -214,6 +214,17 @@ describe("tables", () => {
     expect(answer).toMatchObject({ stored: 1, rejected: 0 });
   });
 
+  it("a table of more columns than an insert has memory for goes by way of JSON", async () => {
+    const { api, collector, database, dataDir } = await startCapture();
+    const wide = Array.from({ length: 1_900 }, (_, i) => `${i} + r as c${i}`).join(", ");
+    const file = await parquetOf(database, dataDir, `select 'a' || r as id, ${wide} from range(3) t(r)`);
+    expect((await send(api, "/v1/models/m/records", file, parquet)).answer).toMatchObject({ stored: 3 });
+    await collector.flush();
+    expect(await database.all("select count(*) as n, sum(in_c1899) as sum from views.m")).toEqual([
+      { n: 3, sum: 5_700 },
+    ]);
+  });
+
   it("ground truth comes as a table too", async () => {
     const { api, collector, database } = await startCapture();
     await post(api, "records", [{ id: "a", inputs: { x: 1 } }]);

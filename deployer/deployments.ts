@@ -90,7 +90,7 @@ export class Deployments {
   /** @throws ServiceError `not-found`, naming those there are. */
   async get(name: string): Promise<DeploymentStatus> {
     const deployment = await this.#stored(name);
-    const plans = await this.#store.plans(name, SHOWN_PLANS);
+    const plans = await this.#store.plans(name, SHOWN_PLANS, deployment.plan);
     return describeDeployment(deployment, plans, await this.#statusOf(deployment));
   }
 
@@ -129,7 +129,7 @@ export class Deployments {
   async rollback(name: string, { why }: Reason = {}): Promise<DeploymentStatus> {
     await this.#inTurn(name, async () => {
       const { plan, spec } = await this.#running(name);
-      const plans = await this.#store.plans(name, KNOWN_PLANS);
+      const plans = await this.#store.plans(name, KNOWN_PLANS, plan);
       const now = plans.find(({ number }) => number === plan);
       const target = planBefore(now, plans);
       if (!target)
@@ -216,7 +216,7 @@ export class Deployments {
 
   /** Replicas are started anew when the collector has another address than their plan says, or has begun to ask for a key. */
   async #retarget({ name, plan, spec }: StoredDeployment): Promise<void> {
-    const plans = await this.#store.plans(name, SHOWN_PLANS);
+    const plans = await this.#store.plans(name, SHOWN_PLANS, plan);
     const { capture } = (plans.find(({ number }) => number === plan)?.document ?? {}) as Partial<ReplicaPlan>; // as it was stored
     const { url, apiKeyFile } = this.#parts.capture();
     const moved = capture !== undefined && capture.collector !== url;

@@ -37,6 +37,8 @@ export class BlobStore {
   readonly #usedOf: UsedOf;
   /** How many have notes on a hash. */
   readonly #held = new Map<string, number>();
+  /** Content that was found damaged, by its hash. */
+  readonly #damaged = new Set<string>();
   #lastRelease: Promise<unknown> = Promise.resolve();
 
   constructor({ folder, usedOf }: { readonly folder: string; readonly usedOf: UsedOf }) {
@@ -138,7 +140,10 @@ export class BlobStore {
     const hash = createHash("sha256");
     let read = 0;
     let last: Buffer | undefined;
-    const damaged = () => new Error(`the stored content of ${sha256} is damaged`);
+    const damaged = () => {
+      this.#damaged.add(sha256);
+      return new Error(`the stored content of ${sha256} is damaged`);
+    };
     const checked = new Transform({
       // The last part is kept back until the whole is known to be right.
       transform(part: Buffer, _, done) {
@@ -155,9 +160,24 @@ export class BlobStore {
       },
     });
     const source = createReadStream(this.path(sha256));
-    source.on("error", (error) => checked.destroy(error));
+    source.on("error", (error) => {
+      this.#damaged.add(sha256);
+      checked.destroy(error);
+    });
     checked.on("close", () => source.destroy());
     return source.pipe(checked);
+  }
+
+  /** Whether the content is what its hash says, as far as is known: what was found damaged is read again. */
+  async isSound(blob: Blob): Promise<boolean> {
+    if (!this.#damaged.has(blob.sha256)) return true;
+    try {
+      for await (const _ of this.read(blob)); // to its end
+    } catch {
+      return false;
+    }
+    this.#damaged.delete(blob.sha256);
+    return true;
   }
 
   /** Bytes of the content, as they lie there: a part cannot be checked against the hash. */

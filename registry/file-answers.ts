@@ -6,11 +6,18 @@ import { tar, tarBytes } from "./tar.ts";
 
 /**
  * A file of a version as an answer, or the part of it that is asked for. What arrives whole is what was registered: a
- * damaged file breaks off. Whoever puts parts together has the hash of the whole in the tag.
+ * damaged file breaks off, and is refused from then on. Whoever puts parts together has the hash of the whole in the tag.
  *
+ * @throws ServiceError `not-found`, naming the files there are, or `store-damaged`.
  * @see RFC 9110, section 14.
  */
-export function fileAnswer(request: Request, file: ModelFile, blobs: BlobStore): Response {
+export async function fileAnswer(
+  request: Request,
+  { version, path }: { readonly version: ModelVersion; readonly path: string },
+  blobs: BlobStore,
+): Promise<Response> {
+  const file = fileOf(version, path);
+  await checkSound(version, [file], blobs);
   const etag = `"${file.sha256}"`;
   const headers = {
     etag,
@@ -53,8 +60,13 @@ function partOf(headers: Headers, etag: string, bytes: number): BytesOfBlob | "w
   return from < to ? { from, to } : "none";
 }
 
-/** All files of a version as one tar archive, in a folder named after the version. */
-export function archiveAnswer(request: Request, version: ModelVersion, blobs: BlobStore): Response {
+/** All files of a version as one tar archive, in a folder named after the version. @throws ServiceError `store-damaged`. */
+export async function archiveAnswer(
+  request: Request,
+  version: ModelVersion,
+  blobs: BlobStore,
+): Promise<Response> {
+  await checkSound(version, version.files, blobs);
   const folder = `${version.model}-${version.version}`;
   const entries = version.files.map((file) => ({
     path: `${folder}/${file.path}`,
@@ -70,8 +82,22 @@ export function archiveAnswer(request: Request, version: ModelVersion, blobs: Bl
   return new Response(webStream(tar(entries, new Date(version.created_at))), { headers });
 }
 
-/** @throws ServiceError `not-found`, naming the files there are. */
-export function fileOf(version: ModelVersion, path: string): ModelFile {
+/** Files that broke off before would do so again: whoever asks is to hear why. */
+async function checkSound(
+  { model, version }: ModelVersion,
+  files: readonly ModelFile[],
+  blobs: BlobStore,
+): Promise<void> {
+  for (const { path, sha256, bytes } of files) {
+    if (await blobs.isSound({ sha256, bytes })) continue;
+    throw new ServiceError(
+      "store-damaged",
+      `${path} of ${model}:${version} is damaged where it is stored: register the same file again, or restore models/blobs/${sha256.slice(0, 2)}/${sha256} from a backup`,
+    );
+  }
+}
+
+function fileOf(version: ModelVersion, path: string): ModelFile {
   const file = version.files.find((known) => known.path === path);
   if (file) return file;
   const some = version.files.slice(0, 10).map((known) => known.path);

@@ -6,7 +6,7 @@ import { aliasState } from "../schema/model-version.ts";
 import { bodyOf } from "./body-of.ts";
 import { callerOf, whoOf } from "./caller.ts";
 import { cursorOf, readCount, readCursor } from "./cursor.ts";
-import { archiveAnswer, fileAnswer, fileOf } from "./file-answers.ts";
+import { archiveAnswer, fileAnswer } from "./file-answers.ts";
 import { addJobRoutes } from "./job-routes.ts";
 import { readRegistration } from "./registration-form.ts";
 import type { Registry } from "./registry.ts";
@@ -114,7 +114,8 @@ function addVersionRoutes(api: OpenAPIHono, registry: Registry): void {
   });
   api.get("/v1/models/:model/versions/:version/files/:path{.+}", async (c) => {
     const { model, version, path } = valid(ofFile, c.req.param());
-    return fileAnswer(c.req.raw, fileOf(await registry.version(model, version), path), registry.blobs);
+    const of = { version: await registry.version(model, version), path };
+    return fileAnswer(c.req.raw, of, registry.blobs);
   });
   api.get("/v1/models/:model/versions/:version/archive", async (c) => {
     const { model, version } = valid(ofVersion, c.req.param());

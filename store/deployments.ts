@@ -128,12 +128,19 @@ export class DeploymentStore {
     return rows.map(({ number }) => number);
   }
 
-  /** Newest first. */
-  async plans(name: string, limit: number, reads: Reads = this.#database): Promise<StoredPlan[]> {
+  /** Newest first. @param live - Number of a plan that is told in any case. */
+  async plans(
+    name: string,
+    limit: number,
+    live: number | null = null,
+    reads: Reads = this.#database,
+  ): Promise<StoredPlan[]> {
     const rows = await reads.all<PlanRow>(
       `select number, kind, why, created_at, outcome, error, repeats, spec, document from deployment_plans
-       where name = $name order by number desc limit ${Math.trunc(limit)}`,
-      { name },
+       where name = $name and (number = $live or number in (
+         select number from deployment_plans where name = $name order by number desc limit ${Math.trunc(limit)}))
+       order by number desc`,
+      { name, live: live ?? 0 }, // none has the number 0
     );
     return rows.map(({ spec, document, created_at, ...row }) => ({
       ...row,

@@ -20,12 +20,15 @@ const log: ReplicaLog = (level, msg, fields) =>
 const stopped = new Promise<string>((done) => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, done);
 });
+const port = options.get("--port") ?? process.env.PORT ?? "8430";
 try {
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
+    throw new RangeError(`port ${port} (--port, or PORT): expected a whole number from 0 to 65535`);
   await runReplica({
     planFile: join(dirname(started), "plan.json"),
     listen: {
       host: options.get("--host") ?? process.env.HOST ?? "127.0.0.1",
-      port: Number(options.get("--port") ?? process.env.PORT ?? "8430"),
+      port: Number(port),
     },
     version: "packaged",
     log,

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { ServiceError } from "../../schema/errors.ts";
 import { bodyOf } from "../body-of.ts";
 import { callerOf } from "../caller.ts";
-import { fileAnswer, fileOf } from "../file-answers.ts";
+import { fileAnswer } from "../file-answers.ts";
 import type { Registry } from "../registry.ts";
 import { type MlflowCall, mlflowCalls } from "./calls.ts";
 import type { PendingArtifacts } from "./pending-artifacts.ts";
@@ -54,7 +54,7 @@ function addArtifactRoutes(api: OpenAPIHono, { registry, pending }: MlflowRoutes
     if (!place)
       throw new ServiceError("not-found", "files that were sent ahead are there once they are registered");
     const version = await registry.version(place.model, place.version);
-    return fileAnswer(c.req.raw, fileOf(version, place.path), registry.blobs);
+    return fileAnswer(c.req.raw, { version, path: place.path }, registry.blobs);
   });
   api.put(`${ARTIFACT_PREFIX}/:path{.+}`, async (c) => {
     const path = c.req.param("path");

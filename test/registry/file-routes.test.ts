@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startService } from "../app/test-service.ts";
@@ -72,11 +72,27 @@ describe("files", () => {
     const stored = join(service.dataDir, "models/blobs", sha256.slice(0, 2), sha256);
     chmodSync(stored, 0o600);
     writeFileSync(stored, "the wrong content");
+    const get = (path: string) => fetch(`${service.server().url}/v1/models/churn/versions/1/${path}`);
+    const first = get("files/m").then((answer) => answer.text());
+    await expect(first).rejects.toThrow(/terminated/); // it is found out at the end, when the beginning has been sent
     for (const path of ["files/m", "archive"]) {
-      const got = fetch(`${service.server().url}/v1/models/churn/versions/1/${path}`).then((answer) =>
-        answer.text(),
+      const answer = await get(path);
+      expect(answer.status, path).toBe(503);
+      expect(await answer.text()).toContain(
+        `m of churn:1 is damaged where it is stored: register the same file again, or restore models/blobs/${sha256.slice(0, 2)}/${sha256} from a backup`,
       );
-      await expect(got, path).rejects.toThrow(/terminated/);
     }
+    await upload(service, { name: "other" }, { m: "the right content" });
+    for (const path of ["files/m", "archive"])
+      expect(await (await get(path)).text()).toContain("the right content");
+  });
+
+  it("that are damaged on the disk do not arrive in an archive", async () => {
+    const service = await startService({ now: NOW });
+    const { body } = await upload(service, { name: "churn" }, { m: "the right content" });
+    const sha256 = (body.files as { sha256: string }[])[0]?.sha256 ?? "";
+    rmSync(join(service.dataDir, "models/blobs", sha256.slice(0, 2), sha256));
+    const got = fetch(`${service.server().url}/v1/models/churn/versions/1/archive`).then((it_) => it_.text());
+    await expect(got).rejects.toThrow(/terminated/);
   });
 });

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { afterAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { collectProgram } from "../../deployer/package/collect-program.ts";
@@ -121,6 +122,10 @@ it("a package serves its model wherever it lies, without npm", { timeout: 60_000
 
   const misused = spawn(process.execPath, [join(target, "replica.js"), "--prot", "1"]);
   expect(await once(misused, "exit")).toEqual([2, null]);
+  const nowhere = spawn(process.execPath, [join(target, "replica.js"), "--port", "http"]);
+  expect(await text(nowhere.stderr)).toContain(
+    "port http (--port, or PORT): expected a whole number from 0 to 65535",
+  );
   const again = await leeway(["model", "package", doubling(), target]);
   expect(again).toMatchObject({
     code: 1,

@@ -167,6 +167,12 @@ export class GroupClient {
   }
 }
 
+function wayOut(code: string | undefined): string {
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
+    return "the host has to be an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them";
+  return code === "EACCES" ? "choose a port from 1024 on" : "choose another port";
+}
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -192,7 +198,7 @@ async function listenOn(
       if (code === "EADDRINUSE" && port === undefined) continue;
       throw new ServiceError(
         "conflict",
-        `${host}:${candidate} cannot be listened on (${code}): choose another port`,
+        `${host}:${candidate} cannot be listened on (${code}): ${wayOut(code)}`,
       );
     }
   }

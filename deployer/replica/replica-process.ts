@@ -12,6 +12,8 @@ const START_MS = 180_000;
 /** After the time for its drain a replica is ended. */
 const KILL_AFTER_MS = 5_000;
 
+const WITHOUT_A_WORD = "its model or module ended it, or the machine was out of memory";
+
 /** A replica as its group sees it. */
 export class ReplicaProcess {
   readonly slot: number;
@@ -61,7 +63,7 @@ export class ReplicaProcess {
       });
       void this.ended.then((how) => {
         clearTimeout(late);
-        reject(new Error(how));
+        reject(new Error(failure ?? `a replica ${how} before it scored: ${WITHOUT_A_WORD}`));
       });
     });
     this.ready.catch(() => undefined); // whoever waits for it hears of it

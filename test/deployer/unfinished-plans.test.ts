@@ -155,3 +155,31 @@ describe("a deployment that was stopped", () => {
     expect(await ask(turned.json.status.url, "/v2/models/right/infer")).toMatch(/"data":\[5,6\]/);
   });
 });
+
+describe("a deployment that cannot come about", () => {
+  it("since its module ends the replica says so, and goes on as before", async () => {
+    await register("left", { "model.onnx": adding(1), "ends.mjs": "process.exit(7);" });
+    const made = await call("PUT", "/turning", { ...serving("left", "2"), module: "ends.mjs" });
+    expect(made).toMatchObject({
+      status: 409,
+      json: {
+        detail:
+          'deployment "turning" cannot serve this: a replica ended with code 7 before it scored: its model or module ended it, or the machine was out of memory',
+      },
+    });
+    expect((await call("GET", "/turning")).json.status).toMatchObject({ state: "running", plan: 2 });
+  });
+
+  it("since its host is another machine's says what is expected", async () => {
+    const keys = [{ name: "shop", key: "a-long-and-random-text" }];
+    const made = await call("PUT", "/far", { ...serving("sums"), host: "192.0.2.1", auth: { keys } });
+    expect(made).toMatchObject({
+      status: 409,
+      json: {
+        detail: expect.stringMatching(
+          /192\.0\.2\.1:\d+ cannot be listened on \(EADDRNOTAVAIL\): the host has to be/,
+        ),
+      },
+    });
+  });
+});

@@ -1,5 +1,4 @@
-import { createReadStream } from "node:fs";
-import { createGunzip } from "node:zlib";
+import { isBlank, linesOf } from "./file-lines.ts";
 
 /** How a file is sent: a table as a whole, lines in batches. */
 export const importFormats = [
@@ -12,9 +11,6 @@ export const importFormats = [
   "sagemaker",
 ] as const;
 export type ImportFormat = (typeof importFormats)[number];
-
-/** Characters of a file that its first line is looked for in. */
-const LOOKED_AT = 16 * 1024 * 1024;
 
 /** The format of a file by its name, and where that does not tell by its first line. */
 export async function importFormatOf(file: string): Promise<ImportFormat> {
@@ -56,17 +52,8 @@ function formatOfLine(line: string): ImportFormat {
   return "specversion" in value ? "cloudevents" : "records";
 }
 
-/** The first line that is not blank, as far as it is looked for. */
+/** The first line that is not blank. */
 async function firstLine(file: string): Promise<string> {
-  const source = createReadStream(file);
-  const plain = file.endsWith(".gz") ? source.pipe(createGunzip()) : source;
-  source.once("error", (error) => plain.destroy(error));
-  let text = "";
-  for await (const part of plain.setEncoding("utf8")) {
-    text += part;
-    const line = /\S[^\n]*\n/.exec(text);
-    if (line) return line[0];
-    if (text.length > LOOKED_AT) break;
-  }
-  return text;
+  for await (const line of linesOf(file)) if (!isBlank(line)) return line.toString();
+  return "";
 }

@@ -1,17 +1,16 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createGunzip } from "node:zlib";
 import { ServiceError } from "../schema/errors.ts";
 import type { CaptureAnswer, IngestAnswer } from "../schema/record.ts";
 import { AnsweredError, type ApiClient, UnreachableError } from "./api-client.ts";
+import { isBlank, linesOf } from "./file-lines.ts";
 
 const BATCH_RECORDS = 5_000;
 const BATCH_BYTES = 4 * 1024 * 1024;
 const BUSY: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+const TOO_LARGE = 413;
+const LINE_END = Buffer.from("\n");
 const MOST_TRIES = 20;
 const LONGEST_WAIT_MS = 30_000;
 
@@ -32,9 +31,14 @@ export interface ImportSummary extends Omit<IngestAnswer, "errors"> {
   readonly notes?: readonly { readonly line: number; readonly note: string }[];
 }
 
+interface Line {
+  readonly bytes: Uint8Array;
+  /** From 1 on, blank ones counted. */
+  readonly number: number;
+}
+
 interface LineBatch {
-  readonly text: string;
-  readonly lineNumbers: readonly number[];
+  readonly lines: readonly Line[];
   readonly bytesRead: number;
 }
 
@@ -63,26 +67,28 @@ export async function sendFile(
   };
   const captured = { waiting: 0, repeated: 0, ignored: 0, notes: [] as { line: number; note: string }[] };
   let sampledOut = 0;
-  let kind: "own" | "captured" = "own";
-  for await (const batch of readBatches(file)) {
-    const answer = await sendBatch(client, path, batch);
+  let kind = "own" as "own" | "captured";
+  const add = (answer: IngestAnswer | CaptureAnswer, lines: readonly Line[]) => {
+    const lineOf = (index: number) => lines[index]?.number ?? 0;
     summary.received += answer.received;
     summary.stored += answer.stored;
     summary.duplicates += answer.duplicates;
     summary.rejected += answer.rejected;
     sampledOut += answer.sampled_out ?? 0;
     for (const { index, ...error } of answer.errors) {
-      if (summary.errors.length < 100) summary.errors.push({ line: batch.lineNumbers[index] ?? 0, ...error });
+      if (summary.errors.length < 100) summary.errors.push({ line: lineOf(index), ...error });
     }
-    if ("waiting" in answer) {
-      kind = "captured";
-      captured.waiting += answer.waiting;
-      captured.repeated += answer.repeated;
-      captured.ignored += answer.ignored;
-      for (const { index, note } of answer.notes) {
-        if (captured.notes.length < 20) captured.notes.push({ line: batch.lineNumbers[index] ?? 0, note });
-      }
+    if (!("waiting" in answer)) return;
+    kind = "captured";
+    captured.waiting += answer.waiting;
+    captured.repeated += answer.repeated;
+    captured.ignored += answer.ignored;
+    for (const { index, note } of answer.notes) {
+      if (captured.notes.length < 20) captured.notes.push({ line: lineOf(index), note });
     }
+  };
+  for await (const batch of readBatches(file)) {
+    for await (const { answer, lines } of sendLines(client, path, batch.lines)) add(answer, lines);
     onProgress?.(batch.bytesRead, summary.received);
   }
   return {
@@ -103,49 +109,71 @@ export async function fileBytes(file: string): Promise<number> {
 }
 
 async function* readBatches(file: string): AsyncGenerator<LineBatch> {
-  const source: Readable = file === "-" ? process.stdin : createReadStream(file);
   let bytesRead = 0;
-  source.on("data", (chunk: Buffer) => {
-    bytesRead += chunk.length;
-  });
-  const plain = file.endsWith(".gz") ? source.pipe(createGunzip()) : source;
-  source.once("error", (error) => plain.destroy(error));
-  const lines = createInterface({ input: Readable.from(plain), crlfDelay: Number.POSITIVE_INFINITY });
-  let texts: string[] = [];
-  let lineNumbers: number[] = [];
+  let lines: Line[] = [];
   let length = 0;
   let number = 0;
-  for await (const line of lines) {
+  let broken: unknown;
+  const read = linesOf(file, (bytes) => {
+    bytesRead = bytes;
+  });
+  for (;;) {
+    const next = await read.next().catch((error: unknown) => {
+      broken = error;
+    });
+    if (!next || next.done) break;
     number++;
-    if (line.trim() === "") continue;
-    texts.push(line);
-    lineNumbers.push(number);
-    length += line.length;
-    if (texts.length < BATCH_RECORDS && length < BATCH_BYTES) continue;
-    yield { text: texts.join("\n"), lineNumbers, bytesRead };
-    texts = [];
-    lineNumbers = [];
+    if (isBlank(next.value)) continue;
+    lines.push({ bytes: next.value, number });
+    length += next.value.length;
+    if (lines.length < BATCH_RECORDS && length < BATCH_BYTES) continue;
+    yield { lines, bytesRead };
+    lines = [];
     length = 0;
   }
-  if (texts.length > 0) yield { text: texts.join("\n"), lineNumbers, bytesRead };
+  if (lines.length > 0) yield { lines, bytesRead };
+  if (broken !== undefined) throw broken; // what was whole is sent
+}
+
+/** Sends lines until they are taken; where they are too long together, or one is by itself, in parts. */
+async function* sendLines(
+  client: ApiClient,
+  path: string,
+  lines: readonly Line[],
+): AsyncGenerator<{ readonly answer: IngestAnswer | CaptureAnswer; readonly lines: readonly Line[] }> {
+  try {
+    yield { answer: await sendBatch(client, path, lines), lines };
+  } catch (error) {
+    if (!(error instanceof AnsweredError) || error.status !== TOO_LARGE) throw error;
+    const half = Math.floor(lines.length / 2);
+    if (half === 0) {
+      const errors = [{ index: 0, path: "", message: error.message }];
+      yield { answer: { received: 1, stored: 0, duplicates: 0, rejected: 1, errors }, lines };
+      return;
+    }
+    yield* sendLines(client, path, lines.slice(0, half));
+    yield* sendLines(client, path, lines.slice(half));
+  }
 }
 
 async function sendBatch(
   client: ApiClient,
   path: string,
-  { text, lineNumbers }: LineBatch,
+  lines: readonly Line[],
 ): Promise<IngestAnswer | CaptureAnswer> {
-  const key = createHash("sha256").update(`${path} ${lineNumbers[0]} `).update(text).digest("hex");
+  const first = lines[0]?.number;
+  const body = Buffer.concat(lines.flatMap(({ bytes }, i) => (i === 0 ? [bytes] : [LINE_END, bytes])));
+  const key = createHash("sha256").update(`${path} ${first} `).update(body).digest("hex");
   for (let tries = 1; ; tries++) {
     try {
       return await client.json<IngestAnswer | CaptureAnswer>({
         method: "POST",
         path,
         headers: { "content-type": "application/x-ndjson", "idempotency-key": key },
-        body: text,
+        body,
       });
     } catch (error) {
-      const waitMs = waitBeforeRetry(error, tries, lineNumbers[0] === 1 ? "nothing" : "something");
+      const waitMs = waitBeforeRetry(error, tries, first === 1 ? "nothing" : "something");
       if (waitMs === undefined) throw error;
       await sleep(waitMs);
     }

@@ -182,6 +182,44 @@ describe("leeway records import", { timeout: 60_000 }, () => {
     expect(none).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("nowhere.csv") });
   });
 
+  it("sends lines as the bytes that they are, and one that is too long keeps no other back", async () => {
+    const record = (id: string, text: string) => JSON.stringify({ id, inputs: { text } });
+    const lines = [
+      Buffer.from(`\ufeff${record("wide", "x".repeat(1_000_000))}`),
+      Buffer.from(record("separators", "a\u2028b\u2029c")),
+      Buffer.from(record("latin", "café"), "latin1"),
+      Buffer.from(record("long", "y".repeat(33 * 1024 * 1024))),
+      Buffer.from(record("last", "z")),
+    ];
+    writeFileSync(
+      file("lines.ndjson"),
+      Buffer.concat(lines.flatMap((line) => [line, Buffer.from("\r\n\n")])),
+    );
+    const { code, stdout } = await run("records", "import", "lines", file("lines.ndjson"), "--json");
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toEqual({
+      ...{ received: 5, stored: 3, duplicates: 0, rejected: 2 },
+      errors: [
+        { line: 5, path: "", message: "is not UTF-8" },
+        { line: 7, path: "", message: expect.stringContaining("longer than 33554432 bytes") },
+      ],
+    });
+  });
+
+  it("sends what is whole of a file that is cut short, and says where it ends", async () => {
+    const lines = Array.from({ length: 20_000 }, (_, i) =>
+      JSON.stringify({ id: `cut-${i}`, inputs: { x: i } }),
+    );
+    const packed = gzipSync(lines.join("\n"));
+    writeFileSync(file("cut.ndjson.gz"), packed.subarray(0, packed.length - 50));
+    const { code, stderr } = await run("records", "import", "cut", file("cut.ndjson.gz"));
+    const [, read] =
+      /cut\.ndjson\.gz cannot be read beyond line (\d+): unexpected end of file/.exec(stderr) ?? [];
+    expect([code, Number(read) > 15_000]).toEqual([2, true]);
+    const again = await run("query", "select count(*) from cut", "--format", "csv", "--json");
+    expect(again.stdout).toContain(read);
+  });
+
   it("takes labels as a table", async () => {
     writeFileSync(file("labels.csv"), "id,label\n1,yes\n2,no\n");
     const { code, stdout } = await run("labels", "import", "shop", file("labels.csv"));

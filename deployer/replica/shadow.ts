@@ -12,9 +12,9 @@ export interface ShadowStats {
   scored: number;
   skipped: number;
   failed: number;
-  /** Requests whose texts and whole numbers were all the same. */
+  /** Requests whose texts and whole numbers were all the same, and whose floats were numbers in both or in neither. */
   agreed: number;
-  /** Largest difference of a number so far. */
+  /** Largest difference of a float so far. */
   largest_difference: number;
 }
 
@@ -76,17 +76,19 @@ export class Shadow {
   #compare(given: readonly Tensor[], outputs: readonly Tensor[]): void {
     this.stats.scored += 1;
     let agreed = true;
-    for (const { name, values } of given) {
+    for (const { name, datatype, values } of given) {
       const other = outputs.find((tensor) => tensor.name === name)?.values;
       if (other?.length !== values.length) {
         agreed = false;
         continue;
       }
+      const exact = !/^FP/.test(datatype);
       for (let at = 0; at < values.length; at++) {
         const [a, b] = [values[at] as TensorValue, other[at] as TensorValue]; // as long
-        if (typeof a !== "number" || typeof b !== "number") agreed &&= String(a) === String(b);
-        else if (Math.abs(a - b) > this.stats.largest_difference)
-          this.stats.largest_difference = Math.abs(a - b);
+        const difference = exact ? Number.NaN : Math.abs(Number(a) - Number(b));
+        if (Number.isNaN(difference))
+          agreed &&= String(a) === String(b); // NaN and infinities are no distance apart, either
+        else if (difference > this.stats.largest_difference) this.stats.largest_difference = difference;
       }
     }
     if (agreed) this.stats.agreed += 1;

@@ -21,7 +21,7 @@ export function sampleTensor({ name, datatype, shape, data }: SampleTensor): Ten
 /**
  * Why these outputs are not those of the sample; undefined when they are, within its tolerance.
  *
- * A number may be off by the tolerance absolutely or relatively, anything else not at all.
+ * A float may be off by the tolerance absolutely or relatively, anything else not at all: a whole number may be a class.
  */
 export function differenceFrom(
   { outputs = [], tolerance = TOLERANCE }: ModelSample,
@@ -35,7 +35,7 @@ export function differenceFrom(
       return `output "${expected.name}" has ${tensor.values.length} elements and ${values.length} were recorded`;
     for (let at = 0; at < values.length; at++) {
       const [want, got] = [values[at] as TensorValue, tensor.values[at] as TensorValue]; // within bounds
-      if (!same(want, got, tolerance))
+      if (!same(want, got, /^FP/.test(tensor.datatype) ? tolerance : 0))
         return `output "${expected.name}" is ${String(got)} at ${at} and ${String(want)} was recorded`;
     }
   }
@@ -44,6 +44,7 @@ export function differenceFrom(
 
 function same(want: TensorValue, got: TensorValue, tolerance: number): boolean {
   if (typeof want === "string" || want instanceof Uint8Array) return String(want) === String(got);
+  if (typeof want === "bigint" && typeof got === "bigint") return want === got;
   const [a, b] = [Number(want), Number(got)];
   if (Object.is(a, b) || a === b) return true;
   return Math.abs(a - b) <= tolerance * Math.max(1, Math.abs(a));

@@ -86,7 +86,7 @@ export class Shadow {
       for (let at = 0; at < values.length; at++) {
         const [a, b] = [values[at] as TensorValue, other[at] as TensorValue]; // as long
         const difference = exact ? Number.NaN : Math.abs(Number(a) - Number(b));
-        if (Number.isNaN(difference))
+        if (!Number.isFinite(difference))
           agreed &&= String(a) === String(b); // NaN and infinities are no distance apart, either
         else if (difference > this.stats.largest_difference) this.stats.largest_difference = difference;
       }

@@ -124,7 +124,7 @@ function tellWhy(reason: string, { path }: Call): void {
   const now = Date.now();
   if (now < quietUntilMs) return;
   quietUntilMs = now + QUIET_MS;
-  log("warn", "a call is not recorded", { path, reason });
+  log("warn", "a call is not recorded", { path: path.split("?")[0], reason }); // a query may hold a key
 }
 
 function sendBatch(): void {

@@ -166,7 +166,7 @@ describe("what is recorded of a call", () => {
   it("is nothing when no format fits, which is counted and told", async () => {
     const { url, records } = await collector();
     const sidecar = await sidecarBefore(await scorer(), { collector: url, bodyBytes: 1_000 });
-    await fetch(sidecar.url, {
+    await fetch(`${sidecar.url}/predict?token=se-cret`, {
       method: "POST",
       body: "no json at all",
       headers: { "content-type": "application/json" },
@@ -176,7 +176,8 @@ describe("what is recorded of a call", () => {
     await until(() => records.size === 1);
     expect(await metric(sidecar, 'undecoded_requests_total{reason="format"}')).toBe(1);
     expect(await metric(sidecar, 'undecoded_requests_total{reason="too_long"}')).toBe(1);
-    expect(sidecar.log.join("\n")).toMatch(/warn a call is not recorded .*not JSON/);
+    expect(sidecar.log.join("\n")).toMatch(/warn a call is not recorded .*\/predict".*not JSON/);
+    expect(sidecar.log.join("\n")).not.toContain("se-cret");
   });
 });
 

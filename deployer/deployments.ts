@@ -17,11 +17,16 @@ import { DeploymentStore, type StoredDeployment, type StoredPlan } from "../stor
 import { describeDeployment } from "./describe-deployment.ts";
 import { endOrphans } from "./end-orphans.ts";
 import { recordFailure, settleUnfinished, wouldFailAgain } from "./failed-plan.ts";
-import { type DeploymentFilter, fits } from "./find-deployments.ts";
+import {
+  type DeploymentFilter,
+  type DeploymentList,
+  type DeploymentPage,
+  pageOf,
+} from "./find-deployments.ts";
 import { GroupClient, type GroupProgram } from "./group-client.ts";
 import { type CaptureTarget, makePlan } from "./make-plan.ts";
 import { planFile, writePlanFile } from "./plan-file.ts";
-import { canaryOf, planBefore, specAfterRollback } from "./plan-history.ts";
+import { canaryOf, planBefore, specAfterRollback, specWithout } from "./plan-history.ts";
 import type { GroupStatus } from "./replica/group-state.ts";
 import { refuseOpenAddress, withHashes } from "./scoring-access.ts";
 import { TrafficMetrics } from "./traffic-metrics.ts";
@@ -99,12 +104,12 @@ export class Deployments {
     return join(this.#parts.folder, (await this.#stored(name)).name);
   }
 
-  /** Those that fit, by name. */
-  async list(wanted: DeploymentFilter = {}): Promise<DeploymentStatus[]> {
-    const found: DeploymentStatus[] = [];
-    for (const deployment of await this.#store.list())
-      if (fits(deployment, wanted)) found.push(await this.get(deployment.name));
-    return found;
+  /** A page of those that fit, by name. */
+  async list(wanted: DeploymentFilter, page: DeploymentPage): Promise<DeploymentList> {
+    const { found, cursor } = pageOf(await this.#store.list(), wanted, page);
+    const deployments: DeploymentStatus[] = [];
+    for (const { name } of found) deployments.push(await this.get(name));
+    return { deployments, cursor };
   }
 
   /** Gives all calls to one version: the one that is named, or the one that is not the last to have had all of them. */
@@ -239,19 +244,11 @@ export class Deployments {
     { name, spec }: StoredDeployment,
     { version, reason }: NonNullable<GroupStatus["withdrawn"]>,
   ): Promise<void> {
-    const before = deploymentSpec.parse(spec);
-    const left = before.versions.filter((each) => each.version !== version);
-    const sum = left.reduce((all, { weight }) => all + weight, 0);
-    const versions = left.map((each) => ({ ...each, weight: (each.weight * 100) / sum }));
-    await this.#serve(
-      name,
-      { ...before, versions },
-      {
-        kind: "automatic-rollback",
-        event: "dev.leeway.deployment.rolled_back",
-        why: `version ${version} was taken back: ${reason}`,
-      },
-    );
+    await this.#serve(name, specWithout(deploymentSpec.parse(spec), version), {
+      kind: "automatic-rollback",
+      event: "dev.leeway.deployment.rolled_back",
+      why: `version ${version} was taken back: ${reason}`,
+    });
   }
 
   async #serve(name: string, asked: DeploymentSpec, change: Change): Promise<void> {

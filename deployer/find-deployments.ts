@@ -1,4 +1,4 @@
-import { deploymentSpec } from "../schema/deployment.ts";
+import { type DeploymentStatus, deploymentSpec } from "../schema/deployment.ts";
 import { ServiceError } from "../schema/errors.ts";
 import type { StoredDeployment } from "../store/deployments.ts";
 
@@ -10,6 +10,29 @@ export interface DeploymentFilter {
   /** `key=value`, or a key alone for any value. */
   readonly tags?: readonly string[] | undefined;
   readonly state?: "running" | "stopped" | undefined;
+}
+
+/** How many at most, and after which name. */
+export interface DeploymentPage {
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+/** One page, and the cursor of the next; null when nothing is left. */
+export interface DeploymentList {
+  readonly deployments: DeploymentStatus[];
+  readonly cursor: string | null;
+}
+
+/** Those that fit on a page, of a list by name, and the cursor of the next one; null when nothing is left. */
+export function pageOf<Item extends Pick<StoredDeployment, "name" | "model" | "state" | "spec">>(
+  all: readonly Item[],
+  wanted: DeploymentFilter,
+  { limit, cursor = "" }: DeploymentPage,
+): { readonly found: readonly Item[]; readonly cursor: string | null } {
+  const fitting = all.filter((deployment) => deployment.name > cursor && fits(deployment, wanted));
+  const found = fitting.slice(0, limit);
+  return { found, cursor: fitting.length > limit ? (found.at(-1)?.name ?? null) : null };
 }
 
 /** @throws ServiceError `invalid-input` for a tag without a key. */

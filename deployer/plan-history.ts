@@ -80,3 +80,10 @@ export function canaryOf(name: string, spec: DeploymentSpec, plans: readonly Sto
       : `which version of deployment "${name}" is to have all calls? There are ${spec.versions.map(({ version }) => version).join(", ")}`,
   );
 }
+
+/** What is left when a version is taken out: its share goes to the others, by theirs. */
+export function specWithout(spec: DeploymentSpec, version: string): DeploymentSpec {
+  const left = spec.versions.filter((each) => each.version !== version);
+  const sum = left.reduce((all, { weight }) => all + weight, 0);
+  return { ...spec, versions: left.map((each) => ({ ...each, weight: (each.weight * 100) / sum })) };
+}

@@ -54,9 +54,16 @@ const listDeployments = createRoute({
         .optional()
         .meta({ description: "key=value, or a key; may be given again, and then all have to fit" }),
       state: z.enum(["running", "stopped"]).optional(),
+      limit: z.coerce.number().int().min(1).max(500).default(50),
+      cursor: resourceName.optional().meta({ description: "Of the page before" }),
     }),
   },
-  responses: { 200: json(z.object({ deployments: z.array(deploymentStatus) }), "The deployments, by name") },
+  responses: {
+    200: json(
+      z.object({ deployments: z.array(deploymentStatus), cursor: z.string().nullable() }),
+      "The deployments, by name",
+    ),
+  },
 });
 const promote = createRoute({
   method: "post",
@@ -100,9 +107,9 @@ export function addDeployerRoutes(api: OpenAPIHono, deployments: Deployments): v
     c.json(await deployments.put(c.req.valid("param").name, c.req.valid("json"), c.req.valid("query")), 200),
   );
   api.openapi(listDeployments, async (c) => {
-    const { tag, ...wanted } = c.req.valid("query");
+    const { tag, limit, cursor, ...wanted } = c.req.valid("query");
     const tags = tag === undefined ? [] : [tag].flat();
-    return c.json({ deployments: await deployments.list({ ...wanted, tags }) }, 200);
+    return c.json(await deployments.list({ ...wanted, tags }, { limit, cursor }), 200);
   });
   api.openapi(getDeployment, async (c) => c.json(await deployments.get(c.req.valid("param").name), 200));
   api.openapi(promote, async (c) => {

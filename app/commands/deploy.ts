@@ -142,10 +142,7 @@ leeway deploy rollback churn-live --why "complaints"`,
           print(one, options, (status) => `${describe(status)}\n${history(status)}`);
           return;
         }
-        const { deployments } = await client.json<{ deployments: DeploymentStatus[] }>({
-          path: "/v1/deployments",
-        });
-        print(deployments, options, listText);
+        print(await allDeployments(client, new URLSearchParams()), options, listText);
       }),
   );
   deploy.addCommand(
@@ -165,10 +162,7 @@ leeway deploy rollback churn-live --why "complaints"`,
         if (options.model !== undefined) query.set("model", options.model);
         if (options.version !== undefined) query.set("version", options.version);
         if (options.running) query.set("state", "running");
-        const { deployments } = await clientFor(options).json<{ deployments: DeploymentStatus[] }>({
-          path: `/v1/deployments?${query}`,
-        });
-        print(deployments, options, listText);
+        print(await allDeployments(clientFor(options), query), options, listText);
       }),
   );
   deploy.addCommand(
@@ -190,6 +184,18 @@ leeway deploy rollback churn-live --why "complaints"`,
       }),
   );
   return deploy;
+}
+
+async function allDeployments(client: ApiClient, query: URLSearchParams): Promise<DeploymentStatus[]> {
+  const all: DeploymentStatus[] = [];
+  for (;;) {
+    const page = await client.json<{ deployments: DeploymentStatus[]; cursor: string | null }>({
+      path: `/v1/deployments?${query}`,
+    });
+    all.push(...page.deployments);
+    if (page.cursor === null) return all;
+    query.set("cursor", page.cursor);
+  }
 }
 
 function listText(all: readonly DeploymentStatus[]): string {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { fits } from "../../deployer/find-deployments.ts";
+import { fits, pageOf } from "../../deployer/find-deployments.ts";
 
 const deployment = {
   model: "churn",
@@ -37,4 +37,19 @@ it.each<[string, Parameters<typeof fits>[1], "fits" | "does not"]>([
 
 it("says what a tag looks like", () => {
   expect(() => fits(deployment, { tags: ["=growth"] })).toThrow("expected KEY=VALUE or KEY");
+});
+
+it("gives pages, by name, of those that fit", () => {
+  const all = ["a", "b", "c", "d"].map((name) => ({
+    ...deployment,
+    name,
+    model: name === "b" ? "power" : "churn",
+  }));
+  const page = (cursor: string | undefined, limit: number) => {
+    const { found, cursor: next } = pageOf(all, { model: "churn" }, { limit, cursor });
+    return { names: found.map(({ name }) => name), next };
+  };
+  expect(page(undefined, 2)).toEqual({ names: ["a", "c"], next: "c" });
+  expect(page("c", 2)).toEqual({ names: ["d"], next: null });
+  expect(page(undefined, 3)).toEqual({ names: ["a", "c", "d"], next: null });
 });

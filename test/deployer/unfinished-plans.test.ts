@@ -156,6 +156,14 @@ describe("a deployment that was stopped", () => {
   });
 });
 
+it("deployments are listed by pages", async () => {
+  type Page = { readonly deployments: DeploymentStatus[]; readonly cursor: string | null };
+  const names = ({ deployments }: Page) => deployments.map(({ name }) => name);
+  const first = (await call<Page>("GET", "?limit=2")).json;
+  const rest = (await call<Page>("GET", `?limit=2&cursor=${first.cursor}`)).json;
+  expect([names(first), names(rest), rest.cursor]).toEqual([["again", "fresh"], ["turning"], null]);
+});
+
 describe("a deployment that cannot come about", () => {
   it("since its module ends the replica says so, and goes on as before", async () => {
     await register("left", { "model.onnx": adding(1), "ends.mjs": "process.exit(7);" });

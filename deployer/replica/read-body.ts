@@ -20,7 +20,11 @@ interface BodyReader {
  */
 export function readBody(request: IncomingMessage, mostBytes: number, { read, failed }: BodyReader): void {
   const { headers } = request;
-  const tooLarge = () => new ServiceError("too-large", `the body is longer than ${mostBytes} bytes`);
+  const tooLarge = () =>
+    new ServiceError(
+      "too-large",
+      `the body is longer than ${mostBytes} bytes: send less at once, or raise limits.max_body_bytes of the deployment`,
+    );
   if (Number(headers["content-length"]) > mostBytes) {
     failed(tooLarge());
     return;

@@ -63,7 +63,7 @@ export function readCall(
   if (call.rows > limits.max_rows)
     throw new ServiceError(
       "too-large",
-      `${call.rows} instances, and one request may hold ${limits.max_rows}`,
+      `${call.rows} instances, and one request may hold ${limits.max_rows}: send fewer at once, or raise limits.max_rows of the deployment`,
     );
   return call;
 }

@@ -242,7 +242,13 @@ export class ServedVersion {
     const late = new Promise<never>((_, reject) => {
       const left = Math.max(0, timeout_ms - (performance.now() - asked));
       timer = setTimeout(
-        () => reject(new ServiceError("timeout", `the model took longer than ${timeout_ms} ms`)),
+        () =>
+          reject(
+            new ServiceError(
+              "timeout",
+              `the model took longer than ${timeout_ms} ms: ask for less at once, or raise limits.timeout_ms of the deployment`,
+            ),
+          ),
         left,
       );
     });

@@ -343,7 +343,7 @@ describe("the V2 protocol", async () => {
       path: "/v2/models/model/infer",
       body: infer(new Array(202).fill(0)),
       status: 413,
-      says: /101 instances, and one request may hold 100/,
+      says: /101 instances, and one request may hold 100: send fewer at once, or raise limits.max_rows/,
     },
     {
       what: "too long a body",

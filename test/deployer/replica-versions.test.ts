@@ -160,7 +160,10 @@ describe("a model that takes long", () => {
     );
     const answer = await post(`${url}/v2/models/model/infer`, infer([1, 2]));
     expect(answer.status).toBe(504);
-    expect(answer.json).toEqual({ error: "the model took longer than 50 ms" });
+    expect(answer.json).toEqual({
+      error:
+        "the model took longer than 50 ms: ask for less at once, or raise limits.timeout_ms of the deployment",
+    });
   });
 });
 

@@ -14,7 +14,7 @@ import {
   describeServing,
   describeStats,
 } from "./describe-replica.ts";
-import { endConnections } from "./end-connections.ts";
+import { connectionsOf, endConnections } from "./end-connections.ts";
 import { metricsText } from "./metrics-text.ts";
 import type { InferencePlace } from "./model-runner.ts";
 import { readBody } from "./read-body.ts";
@@ -77,6 +77,7 @@ export interface ReplicaOptions {
 export class Replica {
   readonly #scorer: Scorer;
   readonly #server: Server | TlsServer;
+  readonly #connections: ReturnType<typeof connectionsOf>;
   readonly #version: string;
   readonly #threads: number;
   readonly #keys: CallerKeys;
@@ -103,6 +104,7 @@ export class Replica {
     this.#server = tls
       ? createTlsServer({ ...options, ...tls.options }, answer)
       : createServer(options, answer);
+    this.#connections = connectionsOf(this.#server);
   }
 
   /**
@@ -183,7 +185,7 @@ export class Replica {
   async drain(graceMs: number): Promise<void> {
     if (this.#state === "draining") return;
     this.#state = "draining";
-    await endConnections(this.#server, graceMs);
+    await endConnections(this.#server, { graceMs, connections: this.#connections });
     this.#tls?.end();
     await this.#scorer.close(graceMs);
   }

@@ -53,3 +53,19 @@ it("a connection that asks for nothing is ended, long before the time is up", as
   await replica.drain(600);
   await closed;
 });
+
+it("so is one that has never asked for anything, while a call is still coming in on another", async () => {
+  const { replica, socket } = await withKeptConnection();
+  const silent = connect(Number(new URL(replica.url).port), "127.0.0.1");
+  await once(silent, "connect");
+  socket.write(REQUEST);
+  await answerOf(socket); // by now the other one has been taken, too
+  socket.write(REQUEST.slice(0, -1));
+  const closed = once(silent, "close");
+  const drained = replica.drain(GRACE_MS);
+  await closed;
+  socket.write(REQUEST.slice(-1)); // too late, were the time up
+  expect(await answerOf(socket)).toMatch(/^HTTP\/1.1 200 /);
+  socket.destroy();
+  await drained;
+});

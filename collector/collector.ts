@@ -7,7 +7,6 @@ import { ServiceError } from "../schema/errors.ts";
 import type { Metrics } from "../schema/metrics.ts";
 import type { IngestAnswer } from "../schema/record.ts";
 import type { Database } from "../store/database.ts";
-import type { Frame } from "../store/frame.ts";
 import { FrameLoader } from "../store/frame-loader.ts";
 import { Journal } from "../store/journal.ts";
 import { RecordStore, type TimeWindow } from "../store/records.ts";
@@ -25,6 +24,7 @@ import { type Reservation, Reservations } from "./reservations.ts";
 import type { Rows } from "./rows.ts";
 import { isLasting, type SmallRequest, SmallRequestQueue, type TakenRequest } from "./small-request.ts";
 import { SpareMemory } from "./spare-memory.ts";
+import type { TableInside } from "./table-inside.ts";
 import { instantOf } from "./timestamp.ts";
 
 export interface CollectorOptions {
@@ -84,16 +84,6 @@ export async function openCollector(options: CollectorOptions): Promise<Collecto
   const backlog = new Backlog({ loader, journal, limits, log, letGo: ({ bytes }) => memory.give(bytes) });
   const parts = { ...options, limits, journal, models, backlog, loader, memory };
   return new Collector({ ...parts, exports: folders.exports });
-}
-
-/** What storing a table works on. */
-export interface TableInside {
-  readonly records: RecordRows;
-  readonly loader: FrameLoader;
-  /** Settles when the tables before this one are stored, or could not be: what they hold may have been called known. */
-  readonly before: Promise<void>;
-  /** Takes keys out again whose rows could not be stored. */
-  readonly forget: (keys: Frame) => void;
 }
 
 interface Parts extends CollectorOptions {
@@ -241,6 +231,11 @@ export class Collector {
     } finally {
       done();
     }
+  }
+
+  /** Keeps what is learnt of a model, such as the types of a table's columns, until what it returns is called. */
+  hold(model: string): () => void {
+    return this.#parts.models.use(model).done;
   }
 
   /** Writes what is stored of a window, with labels, to a file of its own. */

@@ -6,8 +6,9 @@ import { visitIds } from "../../store/table-ids.ts";
 import { inspectTable } from "../../store/table-inspect.ts";
 import { type LoadedColumn, storedTypeOf } from "../../store/table-load.ts";
 import { failedRow } from "../attempt.ts";
-import type { Collector, TableInside } from "../collector.ts";
+import type { Collector } from "../collector.ts";
 import type { KeyHash } from "../key-hash.ts";
+import type { TableInside } from "../table-inside.ts";
 import type { TablePlan } from "./table-columns.ts";
 
 const LINE_FEED = 0x0a;

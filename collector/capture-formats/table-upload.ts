@@ -40,7 +40,7 @@ export function tableFormatOf(mediaType: string): "csv" | "parquet" | undefined 
 }
 
 export interface TableUploadOptions {
-  readonly collector: Pick<Collector, "receiveRecords" | "receiveLabels" | "storeTable" | "limits">;
+  readonly collector: Pick<Collector, "receiveRecords" | "receiveLabels" | "storeTable" | "hold" | "limits">;
   readonly database: Database;
   /** Folder that the database may read, for files under way. */
   readonly folder: string;
@@ -144,6 +144,15 @@ export class TableUpload {
 
   /** Stores slice after slice; while one goes into the tables, the keys of the next are looked up. */
   async #storeSlices(slices: readonly SliceToStore[], sum: IngestAnswer): Promise<void> {
+    const release = slices[0] && this.#options.collector.hold(slices[0].model);
+    try {
+      await this.#storeInOrder(slices, sum);
+    } finally {
+      release?.();
+    }
+  }
+
+  async #storeInOrder(slices: readonly SliceToStore[], sum: IngestAnswer): Promise<void> {
     let [current, ...rest] = slices;
     let storing = current && storeSlice(this.#options, current);
     while (current && storing) {

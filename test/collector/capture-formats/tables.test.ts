@@ -214,6 +214,21 @@ describe("tables", () => {
     expect(answer).toMatchObject({ stored: 1, rejected: 0 });
   });
 
+  it("a column of numbers is one, also where its first value is infinite", async () => {
+    const { api, collector, database, dataDir } = await startCapture();
+    const sql = "select 'r' || i as id, if(i = 0, 'inf'::double, i) as x from range(3) t(i)";
+    const file = await parquetOf(database, dataDir, sql);
+    expect((await send(api, "/v1/models/m/records", file, parquet)).answer).toMatchObject({ stored: 3 });
+    await collector.flush();
+    expect(
+      await database.all("select in_x, overflow ->> 'in_x' as aside from views.m order by record_id"),
+    ).toEqual([
+      { in_x: null, aside: "Infinity" },
+      { in_x: 1, aside: null },
+      { in_x: 2, aside: null },
+    ]);
+  });
+
   it("a table of more columns than an insert has memory for goes by way of JSON", async () => {
     const { api, collector, database, dataDir } = await startCapture();
     const wide = Array.from({ length: 1_900 }, (_, i) => `${i} + r as c${i}`).join(", ");

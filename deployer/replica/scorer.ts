@@ -218,9 +218,10 @@ export class Scorer {
   }
 
   async close(graceMs: number): Promise<void> {
-    await this.#shadow?.close();
+    await this.#shadow?.settled();
     await this.#capture?.close(graceMs);
-    for (const version of this.#versions.values()) await version.close();
+    const loaded = new Set([...this.#versions.values(), ...(this.#shadow ? [this.#shadow.version] : [])]);
+    for (const version of loaded) await version.close();
   }
 
   #choose(headers: MessageHeaders, recordId: string): string {

@@ -68,9 +68,9 @@ export class Shadow {
     return turn;
   }
 
-  async close(): Promise<void> {
+  /** Resolves when what waits has been scored. Its version may be one that answers, too: whoever loaded it closes it. */
+  async settled(): Promise<void> {
     await this.#last;
-    await this.version.close();
   }
 
   #compare(given: readonly Tensor[], outputs: readonly Tensor[]): void {

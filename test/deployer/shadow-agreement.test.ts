@@ -31,3 +31,11 @@ it.each([
   await replica.drain(0);
   expect(replica.state.shadow).toMatchObject({ scored: 1, agreed, largest_difference });
 });
+
+it("a version may shadow itself, and the replica still ends", async () => {
+  const stable = await planned({ model_file: folder.write("self.onnx", plus(1, 1)) });
+  const replica = await replicaOn(planOf([stable], { shadow: { version: stable, fraction: 1 } }));
+  expect((await post(`${replica.url}/invocations`, [[1, 2]])).status).toBe(200);
+  await replica.drain(0);
+  expect(replica.state.shadow).toMatchObject({ scored: 1, agreed: 1 });
+}, 5_000);

@@ -11,6 +11,9 @@ import type { ReplicaLog } from "./replica-log.ts";
 import { ReplicaProcess } from "./replica-process.ts";
 
 const TICK_MS = 1_000;
+const BALANCE_MS = 5_000;
+/** Share of the time that the busiest replica is busy. */
+const WORTH_BALANCING = 0.05;
 /** How long old replicas have to finish. */
 const DRAIN_MS = 30_000;
 const FIRST_PAUSE_MS = 100;
@@ -39,6 +42,7 @@ export class ReplicaGroup {
   #state: "running" | "replacing" | "stopping" = "running";
   readonly #ticker: NodeJS.Timeout;
   #turn: Promise<unknown> = Promise.resolve();
+  #balancedMs = 0;
   #onReplicas: (pids: readonly number[]) => void = () => undefined;
 
   constructor(folder: string, log: ReplicaLog, version: string) {
@@ -186,6 +190,29 @@ export class ReplicaGroup {
     }
     if (!this.#withdrawn) this.#guard(serving);
     this.#scale(serving);
+    this.#balance(serving);
+  }
+
+  /**
+   * A new connection goes to whichever replica wakes first, and callers keep it: one may be left with next to nothing to
+   * do. Half of the callers of the busiest are then asked to come anew.
+   */
+  #balance(serving: readonly ReplicaProcess[]): void {
+    const now = Date.now();
+    if (serving.length < 2 || now - this.#balancedMs < BALANCE_MS) return;
+    const known = serving.map((replica) => ({
+      replica,
+      busy: replica.state && this.#load.busyOf(replica.state.pid),
+    }));
+    let [idlest, busiest] = [1, 0];
+    for (const { busy } of known) {
+      if (typeof busy !== "number") return; // it has just begun
+      idlest = Math.min(idlest, busy);
+      busiest = Math.max(busiest, busy);
+    }
+    if (busiest < WORTH_BALANCING || idlest > busiest / 4) return;
+    this.#balancedMs = now;
+    known.find(({ busy }) => busy === busiest)?.replica.tell({ say: "share", with: 1 });
   }
 
   /** Starts or ends replicas as the load asks for. */
